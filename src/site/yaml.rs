@@ -1,0 +1,275 @@
+//! YAML text to a tree in which every key and value knows its place. The only caller of the YAML engine.
+//!
+//! Nothing is decided here but syntax: repeated keys are kept, so that whoever walks the tree can report
+//! each one beside all other mistakes of the file.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+
+use super::diagnostic::Diagnostic;
+use super::source::{FileId, Sources, Span};
+
+/// A YAML value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    String(String),
+    Seq(Vec<Node>),
+    /// Pairs as written, repeated keys included. Merge keys (`<<`) are already expanded.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    pub value: Value,
+    pub span: Span,
+}
+
+/// A mapping key: its text and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    pub text: String,
+    pub span: Span,
+}
+
+impl Value {
+    /// What the value is, for messages: `a list`, `a number`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) | Value::Float(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Seq(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
+
+impl Node {
+    /// The value under `key`, when this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        match &self.value {
+            Value::Map(pairs) => pairs.iter().find(|(k, _)| k.text == key).map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
+    /// The same value without places; of repeated keys the first is kept.
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(b) => (*b).into(),
+            Value::Int(i) => (*i).into(),
+            Value::Float(x) => (*x).into(),
+            Value::String(s) => s.clone().into(),
+            Value::Seq(items) => items.iter().map(Node::to_json).collect(),
+            Value::Map(pairs) => {
+                let mut map = serde_json::Map::new();
+                for (key, node) in pairs {
+                    map.entry(key.text.clone()).or_insert_with(|| node.to_json());
+                }
+                map.into()
+            }
+        }
+    }
+}
+
+/// Parses the one document of `file`. An empty file is [`Value::Null`].
+///
+/// # Errors
+/// One diagnostic at the place where the text stops being YAML.
+pub fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
+    let text = sources.text(file);
+    let options = serde_yaml::options! {
+        duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        reject_unsupported_tags: false,
+        with_snippet: false,
+        budget: serde_yaml::budget! { max_nodes: 200_000, max_depth: 64, max_documents: 1 },
+    };
+    let place = Place { file, text };
+    match serde_yaml::from_str_with_options::<Option<Spanned<Raw>>>(text, options) {
+        Ok(Some(raw)) => Ok(place.node(raw)),
+        Ok(None) => Ok(Node { value: Value::Null, span: Span { file, start: 0, end: 0 } }),
+        Err(error) => {
+            let at = error.location().map_or(0, |at| place.offset(at));
+            let end = (at + 1).min(text.len()).max(at);
+            let message = error.without_snippet().to_string();
+            let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+            Err(Box::new(Diagnostic::error("yaml-syntax", Span { file, start: at, end }, message)))
+        }
+    }
+}
+
+/// The engine's tree, before its locations are turned into byte spans.
+enum Raw {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    String(String),
+    Seq(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+struct Place<'a> {
+    file: FileId,
+    text: &'a str,
+}
+
+impl Place<'_> {
+    fn offset(&self, at: serde_yaml::Location) -> usize {
+        if let Some(offset) = at.span().byte_offset() {
+            return usize::try_from(offset).unwrap_or(0).min(self.text.len());
+        }
+        let line_start: usize =
+            self.text.split_inclusive('\n').take((at.line() as usize).saturating_sub(1)).map(str::len).sum();
+        let column = (at.column() as usize).saturating_sub(1);
+        let rest = &self.text[line_start..];
+        line_start + rest.char_indices().nth(column).map_or(rest.len(), |(offset, _)| offset)
+    }
+
+    fn span(&self, at: serde_yaml::Location) -> Span {
+        let start = self.offset(at);
+        let len = at.span().byte_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
+        let end = (start + len).min(self.text.len());
+        let written = self.text.get(start..end).unwrap_or("");
+        Span {
+            file: self.file,
+            start,
+            end: start + written.trim_end().len().max(usize::from(!written.is_empty())),
+        }
+    }
+
+    fn node(&self, raw: Spanned<Raw>) -> Node {
+        let span = self.span(raw.referenced);
+        let value = match raw.value {
+            Raw::Null => Value::Null,
+            Raw::Bool(b) => Value::Bool(b),
+            Raw::Int(i) => Value::Int(i),
+            Raw::Float(x) => Value::Float(x),
+            Raw::String(s) => Value::String(s),
+            Raw::Seq(items) => Value::Seq(items.into_iter().map(|item| self.node(item)).collect()),
+            Raw::Map(pairs) => Value::Map(
+                pairs
+                    .into_iter()
+                    .map(|(key, value)| {
+                        (Key { span: self.span(key.referenced), text: key.value }, self.node(value))
+                    })
+                    .collect(),
+            ),
+        };
+        Node { value, span }
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        Raw::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Int(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Raw, E> {
+        i64::try_from(value).map(Raw::Int).map_err(|_| E::custom(format!("number {value} is too large")))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
+        Ok(Raw::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::Seq(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Raw::Map(pairs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(text: &str) -> (Sources, Node) {
+        let mut sources = Sources::default();
+        let file = sources.add("x.yml", text);
+        let node = parse(&sources, file).expect("test text is YAML");
+        (sources, node)
+    }
+
+    #[test]
+    fn keys_and_values_know_their_places() {
+        let text = "a: 1\nwéb:\n  - {b: yes, b: 'two words'}\n  - 0644\n";
+        let (sources, node) = tree(text);
+        let Value::Map(pairs) = &node.value else { panic!("a mapping") };
+        assert_eq!(sources.place(pairs[1].0.span), "x.yml:2:1");
+        let Value::Seq(items) = &pairs[1].1.value else { panic!("a list") };
+        let Value::Map(inner) = &items[0].value else { panic!("a mapping") };
+        assert_eq!(inner.len(), 2, "a repeated key is kept for whoever reports it");
+        assert_eq!(inner[0].1.value, Value::String("yes".into()));
+        let quoted = inner[1].1.span;
+        assert_eq!(&text[quoted.start..quoted.end], "'two words'");
+        let plain = items[1].span;
+        assert_eq!(&text[plain.start..plain.end], "0644");
+    }
+
+    #[test]
+    fn a_syntax_error_has_a_place() {
+        let mut sources = Sources::default();
+        let file = sources.add("x.yml", "a: [1, 2\nb: 3\n");
+        let diagnostic = parse(&sources, file).expect_err("unclosed list");
+        assert!(diagnostic.span.is_some());
+    }
+}
