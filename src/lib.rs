@@ -1,1 +1,6 @@
+//! reveille: wakes a service's sleeping copy on another host, over SSH.
+
+pub mod engine;
+pub mod module;
+pub mod plan;
 pub mod site;
