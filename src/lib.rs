@@ -1,2 +1,7 @@
+//! reveille: wakes a service's sleeping copy on another host, over SSH.
+
+pub mod engine;
+pub mod module;
+pub mod plan;
 pub mod site;
 pub mod transport;
