@@ -1,6 +1,6 @@
 # What a host runs for every job, as `sh -c`. It never holds the job's script (that comes over stdin, where `ps` cannot
 # see it and no length limit applies). Joined to one line before use: login shells exist that choke on a newline in
-# quotes, or on an exclamation mark without a blank after it. Exit 254 = the script did not arrive whole and nothing of it ran.
+# quotes, or on an exclamation mark without a blank after it. Exit 254: the script did not arrive whole, nothing ran.
 exec 3<&0 </dev/null;
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin;
 read -r rv_nonce rv_size <&3 || exit 254;
@@ -28,7 +28,7 @@ echo "$rv_nonce+ $rv_group"; echo "$rv_nonce+" >&2;
 
 # The watchdog: stdin ends when the controller or the link dies, and then so does the group. It holds neither output.
 (
-  read -r rv_line <&3; trap "" TERM;
+  while read -r rv_line <&3; do :; done; trap "" TERM;
   kill -s TERM -- -$rv_group; sleep 2; kill -s KILL -- -$rv_group
 ) >/dev/null 2>&1 & rv_watchdog=$! ;
 exec 3<&-;

@@ -121,15 +121,13 @@ impl Ear {
         Self { envelope: Envelope::new(nonce), open: true, buffer: vec![0; 16 * 1024] }
     }
 
-    /// Takes the outcome of one read of `buffer`. An error is an end.
-    fn heard(&mut self, read: std::io::Result<usize>) -> Vec<Said> {
-        match read {
-            Ok(length) if length > 0 => self.envelope.feed(&self.buffer[..length]),
-            _ => {
-                self.open = false;
-                self.envelope.finish()
-            }
+    /// Takes the first `length` bytes of `buffer`; none is the end of the stream.
+    fn heard(&mut self, length: usize) -> Vec<Said> {
+        if length > 0 {
+            return self.envelope.feed(&self.buffer[..length]);
         }
+        self.open = false;
+        self.envelope.finish()
     }
 
     fn done(&self) -> bool {
@@ -173,20 +171,23 @@ impl Talk {
                 Ok(length) if length > 0 => *sent += length,
                 _ => { self.taken = false; self.sent = self.payload.len(); }
             },
+            // A failed read ends the stream: the other side is gone.
             read = channel.stdout.read(&mut out.buffer), if out.open => {
-                let said = out.heard(read);
-                said.into_iter().for_each(|said| self.on_stdout(said));
+                for said in out.heard(read.unwrap_or(0)) {
+                    self.on_stdout(said);
+                }
             }
             read = channel.stderr.read(&mut err.buffer), if err.open => {
-                let said = err.heard(read);
-                said.into_iter().for_each(|said| self.on_stderr(said));
+                for said in err.heard(read.unwrap_or(0)) {
+                    self.on_stderr(said);
+                }
             }
         }
     }
 
     fn on_stdout(&mut self, said: Said) {
         match said {
-            Said::Noise(line) => self.on_noise(line),
+            Said::Noise(line) => self.on_noise(&line),
             Said::Begun(group) => self.group = Some(group),
             Said::Line(line) => _ = self.lines.send(Line::Out(line)),
             Said::Ended(code) => self.code = code.parse().ok(),
@@ -195,13 +196,13 @@ impl Talk {
 
     fn on_stderr(&mut self, said: Said) {
         match said {
-            Said::Noise(line) => self.on_noise(line),
+            Said::Noise(line) => self.on_noise(&line),
             Said::Line(line) => _ = self.lines.send(Line::Err(line)),
             Said::Begun(_) | Said::Ended(_) => {}
         }
     }
 
-    fn on_noise(&mut self, line: String) {
+    fn on_noise(&mut self, line: &str) {
         if self.noise.len() < NOISE_LINES && !line.trim().is_empty() {
             self.noise.push(line.trim().to_owned());
         }

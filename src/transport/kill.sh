@@ -1,18 +1,21 @@
-# Ends process group $1 and prints `gone` once nothing of it runs. TERM, two seconds of grace, KILL, two more seconds.
-# A zombie counts as gone: where pid 1 does not reap, zombies stay for ever.
-for rv_signal in TERM KILL; do
-  kill -s $rv_signal -- -$1 2>/dev/null;
-  rv_try=0;
-  while [ $rv_try -lt 40 ]; do
-    kill -s 0 -- -$1 2>/dev/null || { echo gone; exit 0; };
-    sleep 0.05 2>/dev/null || sleep 1;
-    rv_try=$((rv_try + 1));
-  done;
+# Ends process group $1 and prints `gone` once nothing of it runs: TERM, two seconds of grace, KILL, two more seconds.
+# A zombie does not run: where pid 1 does not reap, zombies stay for ever.
+rv_group=$1;
+runs() {
+  kill -s 0 -- -$rv_group 2>/dev/null || return 1;
   for rv_stat in /proc/[0-9]*/stat; do
     read -r rv_line <$rv_stat || continue;
-    rv_line=${rv_line##*) };
-    case $rv_line in "Z "*|"X "*) ;; *" "*" $1 "*) set -- $1 $rv_line; [ $4 = $1 ] && continue 2;; esac;
+    set -- ${rv_line##*) };
+    case $1 in Z|X) ;; *) [ "$3" = $rv_group ] && return 0;; esac;
   done 2>/dev/null;
-  echo gone; exit 0;
+  return 1;
+};
+for rv_signal in TERM KILL; do
+  kill -s $rv_signal -- -$rv_group 2>/dev/null;
+  for rv_nap in 0.02 0.05 0.1 0.2 0.4 0.6 0.6; do
+    runs || { echo gone; exit 0; };
+    sleep $rv_nap 2>/dev/null || sleep 1;
+  done;
 done;
+runs || { echo gone; exit 0; };
 exit 1

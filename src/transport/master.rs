@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use openssh::{Session, Stdio as Pipe};
-use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -28,7 +27,6 @@ const LOCAL_ANSWER: Duration = Duration::from_secs(1);
 /// A connection, from a finished login on.
 pub(super) struct Master {
     session: Arc<Session>,
-    log: PathBuf,
     root: bool,
     given_up: AtomicBool,
 }
@@ -74,7 +72,7 @@ impl Master {
             stdin: Box::new(stdin.ok_or_else(missing)?),
             stdout: Box::new(stdout.ok_or_else(missing)?),
             stderr: Box::new(stderr.ok_or_else(missing)?),
-            end: async move { exit_code(child.wait().await) }.boxed(),
+            end: async move { exit_code(&child.wait().await) }.boxed(),
             broken: Arc::clone(self).broken().boxed(),
         })
     }
@@ -86,7 +84,7 @@ impl Master {
             return NoChannel::Refused;
         }
         self.give_up();
-        NoChannel::Lost(self.reason().unwrap_or(text))
+        NoChannel::Lost(text)
     }
 
     /// `Some(reason)` when the connection is lost.
@@ -95,13 +93,8 @@ impl Master {
             return None;
         }
         self.give_up();
-        Some(self.reason().unwrap_or_else(|| "the ssh connection ended".to_owned()))
-    }
-
-    /// What ssh wrote last, if anything.
-    fn reason(&self) -> Option<String> {
-        let log = std::fs::read_to_string(&self.log).ok()?;
-        (!log.trim().is_empty()).then(|| ssh_log::reason(&log))
+        // ssh's own words are not to be had: a master in the background writes no log.
+        Some("the ssh connection was lost".to_owned())
     }
 
     /// Nothing new goes through this connection.
@@ -118,7 +111,7 @@ impl Master {
 async fn resolve(destination: &Destination) -> Result<Resolved, Lost> {
     let mut ssh = ssh(destination);
     ssh.arg("-G").arg("--").arg(&destination.address).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = ssh.output().await.map_err(no_ssh)?;
+    let output = ssh.output().await.map_err(|error| no_ssh(&error))?;
     if !output.status.success() {
         return Err(Lost::Unreachable(ssh_log::reason(&String::from_utf8_lossy(&output.stderr))));
     }
@@ -127,7 +120,8 @@ async fn resolve(destination: &Destination) -> Result<Resolved, Lost> {
 
 /// Starts a master; `ssh -f` returns when the login succeeded.
 async fn login(destination: &Destination, resolved: &Resolved, dir: &Path) -> Result<Master, Lost> {
-    let dir = tempfile::Builder::new().prefix("m").rand_bytes(3).tempdir_in(dir).map_err(no_ssh)?;
+    let dir =
+        tempfile::Builder::new().prefix("m").rand_bytes(3).tempdir_in(dir).map_err(|error| no_ssh(&error))?;
     let log = dir.path().join("log");
     let new_keys = destination.host_keys == HostKeyPolicy::AcceptNew || resolved.accepts_new_keys;
     let checking = if new_keys { "StrictHostKeyChecking=accept-new" } else { "StrictHostKeyChecking=yes" };
@@ -135,14 +129,11 @@ async fn login(destination: &Destination, resolved: &Resolved, dir: &Path) -> Re
     ssh.args(["-f", "-N", "-o", "ControlMaster=yes", "-o", IDLE, "-o", checking]);
     ssh.arg("-S").arg(dir.path().join("master")).arg("-E").arg(&log);
     ssh.args(ssh_args::reach(destination)).arg("--").arg(&destination.address);
-    if !quiet(&mut ssh).status().await.map_err(no_ssh)?.success() {
+    if !quiet(&mut ssh).status().await.map_err(|error| no_ssh(&error))?.success() {
         return Err(Lost::Unreachable(ssh_log::reason(&std::fs::read_to_string(&log).unwrap_or_default())));
     }
-    Ok(master(dir, log, resolved.user == "root"))
-}
-
-fn master(dir: TempDir, log: PathBuf, root: bool) -> Master {
-    Master { session: Arc::new(Session::new_native_mux(dir)), log, root, given_up: AtomicBool::new(false) }
+    let session = Arc::new(Session::new_native_mux(dir));
+    Ok(Master { session, root: resolved.user == "root", given_up: AtomicBool::new(false) })
 }
 
 fn ssh(destination: &Destination) -> Command {
@@ -157,7 +148,7 @@ fn quiet(ssh: &mut Command) -> &mut Command {
     ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).kill_on_drop(true)
 }
 
-fn no_ssh(error: std::io::Error) -> Lost {
+fn no_ssh(error: &std::io::Error) -> Lost {
     Lost::Unreachable(format!("failed to start ssh: {error}"))
 }
 
@@ -172,7 +163,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The crate turns 127 into an error of its own and a lost program into another.
-fn exit_code(ended: Result<std::process::ExitStatus, openssh::Error>) -> Option<i32> {
+fn exit_code(ended: &Result<std::process::ExitStatus, openssh::Error>) -> Option<i32> {
     match ended {
         Ok(status) => status.code(),
         Err(openssh::Error::Remote(_)) => Some(127),

@@ -17,8 +17,9 @@ use super::ssh_args::{self, BadDestination};
 use super::{Destination, Exit, Job, LineSink, Lost, RunAs, Transport, runtime_dir};
 use crate::site::id::HostName;
 
-/// Programs at once on one host. sshd allows 10 sessions by default; more than 4 short ones at once gain nothing.
-const SLOTS: usize = 4;
+/// Programs at once on one host: fewer than the 10 sessions sshd allows by default, so that a kill finds room, and
+/// enough that a few long waits hold up nobody. (Short commands gain nothing beyond 4.)
+const SLOTS: usize = 8;
 
 /// A refused session is asked for again after this long, doubling up to [`LAST_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(5);
@@ -128,7 +129,7 @@ impl SshHost {
             match self.channel_over(&master, run_as, words).await {
                 Ok(channel) => return Ok(channel),
                 Err(_) if !reconnected && !master.usable() && started.elapsed() < AT_ONCE => {
-                    reconnected = true
+                    reconnected = true;
                 }
                 Err(reason) => return Err(Lost::Unreachable(reason)),
             }

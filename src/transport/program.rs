@@ -36,9 +36,11 @@ pub(super) fn with_rights(run_as: &RunAs, words: &[&str]) -> Vec<String> {
 
 /// What [`bootstrap`] reads: a header, the script, a last line that proves it complete.
 pub(super) fn payload(nonce: &str, script: &str) -> Vec<u8> {
-    let body = format!("{script}\n#{nonce}\n");
-    let size = if body.len() <= BYTEWISE { "lines".to_owned() } else { (body.len() - 1).to_string() };
-    format!("{nonce} {size}\n{body}").into_bytes()
+    let body = format!("{script}\n#{nonce}");
+    match body.len() {
+        0..=BYTEWISE => format!("{nonce} lines\n{body}\n").into_bytes(),
+        size => format!("{nonce} {size}\n{body}").into_bytes(),
+    }
 }
 
 /// A word that no script prints by chance.
@@ -78,7 +80,7 @@ mod tests {
         let script = "#".repeat(5000);
         let payload = payload("n0", &script);
         let (header, body) = payload.split_at(payload.iter().position(|b| *b == b'\n').unwrap() + 1);
-        assert_eq!(header, format!("n0 {}\n", body.len() - 1).as_bytes());
+        assert_eq!(header, format!("n0 {}\n", body.len()).as_bytes());
     }
 
     #[test]

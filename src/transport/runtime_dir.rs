@@ -39,7 +39,7 @@ fn own(dir: &Path, uid: u32) -> io::Result<()> {
         made => return made,
     }
     let found = fs::symlink_metadata(dir)?;
-    if found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0 {
+    if found.is_dir() && found.uid() == uid && found.mode() & 0o777 == 0o700 {
         return Ok(());
     }
     Err(io::Error::other(format!("{} exists and is not a private folder of this user", dir.display())))
