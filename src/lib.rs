@@ -4,3 +4,4 @@ pub mod engine;
 pub mod module;
 pub mod plan;
 pub mod site;
+pub mod template;
