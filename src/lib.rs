@@ -6,3 +6,4 @@ pub mod module;
 pub mod plan;
 pub mod site;
 pub mod transport;
+pub mod template;
