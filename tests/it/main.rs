@@ -1,1 +1,3 @@
+//! The one integration binary: whole-system tests, one module per topic.
 
+mod check;
