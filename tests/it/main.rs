@@ -1,4 +1,4 @@
-mod transport;
 //! The one integration binary: whole-system tests, one module per topic.
 
 mod check;
+mod transport;
