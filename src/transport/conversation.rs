@@ -236,30 +236,36 @@ impl Talk {
         }
     }
 
-    /// Ends the job's process group over a second channel. True when it is seen to be gone, or can never have begun.
+    /// Ends the job's process group over a second channel, still listening. True when it is seen to be gone, or can
+    /// never have begun.
     async fn kill(&mut self, link: &dyn Link, run_as: &RunAs) -> bool {
         if self.sent < self.payload.len() {
             return true;
         }
-        let killed = async {
-            while self.group.is_none() {
-                if self.out.done() && self.err.done() {
-                    return false;
-                }
-                self.step().await;
-            }
-            let Some(group) = self.group.clone() else { return false };
-            let words = program::kill(&group);
-            let gone = killer_says_gone(link, run_as, &words);
-            tokio::pin!(gone);
-            loop {
-                tokio::select! {
-                    gone = &mut gone => return gone,
-                    () = self.step(), if self.out.open || self.err.open => {}
-                }
+        let gone = timeout(KILL_BUDGET, self.kill_group(link, run_as)).await.unwrap_or(false);
+        if gone {
+            // What it said last is still on its way.
+            _ = timeout(LAST_WORD, self.run()).await;
+        }
+        gone
+    }
+
+    async fn kill_group(&mut self, link: &dyn Link, run_as: &RunAs) -> bool {
+        let group = loop {
+            match &self.group {
+                Some(group) => break group.clone(),
+                None if self.out.done() && self.err.done() => return false,
+                None => self.step().await,
             }
         };
-        timeout(KILL_BUDGET, killed).await.unwrap_or(false)
+        let words = program::kill(&group);
+        let mut gone = std::pin::pin!(killer_says_gone(link, run_as, &words));
+        loop {
+            tokio::select! {
+                gone = &mut gone => return gone,
+                () = self.step(), if self.out.open || self.err.open => {}
+            }
+        }
     }
 }
 

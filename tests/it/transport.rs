@@ -104,6 +104,24 @@ async fn exit_codes_and_signals() {
 }
 
 #[tokio::test]
+async fn every_posix_shell_will_do() {
+    for shell in ["/bin/bash", "/bin/busybox sh", "/bin/ksh", "/bin/zsh"] {
+        if !Path::new(shell.split(' ').next().unwrap()).exists() {
+            eprintln!("not on this machine: {shell}");
+            continue;
+        }
+        let sshd = sshd_or_skip!();
+        sshd.write_program("sh", &format!("#!/bin/dash\nexec {shell} \"$@\"\n"));
+        let ssh = hosts([("h1", sshd.destination())]);
+        says_what_a_shell_would(&ssh).await;
+        let long = format!("{}\nprintf '%s' \"a\\b\"; sleep 97.81; true", "#".repeat(100_000));
+        let (end, out, _) = run(&ssh, within(&long, Duration::from_millis(500))).await;
+        assert_eq!((end, out), (Err(Lost::TimedOut { killed: true }), vec!["a\\b".to_owned()]), "{shell}");
+        assert_eq!(processes("97.81"), 0, "{shell}");
+    }
+}
+
+#[tokio::test]
 async fn output_arrives_whole_in_order_and_apart() {
     let sshd = sshd_or_skip!();
     let ssh = hosts([("h1", sshd.destination())]);
