@@ -3,10 +3,12 @@
 //! Pure. What `plan` prints, what the journal keeps and what the engine runs is one value of [`Plan`].
 
 pub mod facts;
+pub mod placement;
 pub mod table;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::module::Probe;
 use crate::module::Script;
 use crate::site::address::ServiceAddress;
 use crate::site::id::{Epoch, HostName, ServiceName};
@@ -117,6 +119,8 @@ pub enum Rejection {
     Requirement { expression: String },
     #[error("requirement `{expression}` failed: {detail}")]
     RequirementError { expression: String, detail: String },
+    #[error("lacks the program `{program}`")]
+    MissingProgram { program: String },
     #[error("is being left by this plan")]
     Leaving,
     #[error("already failed in this run: {detail}")]
@@ -262,16 +266,6 @@ pub enum UndoWork {
     Nothing,
     /// This instead.
     Script(Script),
-}
-
-/// A rendered check, made by the controller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Probe {
-    Icmp { host: String, timeout_ms: u64 },
-    Tcp { host: String, port: u16, timeout_ms: u64 },
-    Http { url: String, status: u16, contains: Option<String>, timeout_ms: u64 },
-    Command { argv: Vec<String>, timeout_ms: u64 },
 }
 
 /// A change of one service's row in the scheduling table.
