@@ -18,6 +18,7 @@ pub mod diagnostic;
 mod extra_vars;
 pub mod id;
 pub mod load;
+pub mod inventory;
 pub mod playbook;
 pub mod quantity;
 pub mod schema;
@@ -83,3 +84,4 @@ impl Site {
         self.playbooks.values().chain(&self.doubles)
     }
 }
+mod yaml11;
