@@ -27,6 +27,9 @@ pub struct HostFacts {
     pub addresses: Vec<HeldAddress>,
     /// What the host keeps under `/run/reveille`, by service.
     pub services: BTreeMap<ServiceName, Trace>,
+    /// Programs that were asked about and are not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// Milliseconds since 1970 by the host's clock.
     pub clock_ms: u64,
     /// The kernel's boot id: a change means a reboot.

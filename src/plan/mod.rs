@@ -3,6 +3,7 @@
 //! Pure. What `plan` prints, what the journal keeps and what the engine runs is one value of [`Plan`].
 
 pub mod facts;
+pub mod placement;
 pub mod table;
 
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,8 @@ pub enum Rejection {
     Requirement { expression: String },
     #[error("requirement `{expression}` failed: {detail}")]
     RequirementError { expression: String, detail: String },
+    #[error("lacks the program `{program}`")]
+    MissingProgram { program: String },
     #[error("is being left by this plan")]
     Leaving,
     #[error("already failed in this run: {detail}")]

@@ -1,1 +1,4 @@
+//! The one integration binary: whole-system tests, one module per topic.
 
+mod check;
+mod transport;
