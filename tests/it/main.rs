@@ -1,1 +1,3 @@
+//! The one integration binary: real hosts, real programs.
 
+mod lab;
