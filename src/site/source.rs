@@ -68,6 +68,53 @@ impl<T: serde::Serialize> serde::Serialize for Sp<T> {
     }
 }
 
+/// Name and shape by which a deserializer that knows places hands them over: `(file, start, end, value)`.
+pub(super) const SP_MARKER: &str = "$reveille::Sp";
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Sp<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Placed<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: serde::Deserialize<'de>> serde::de::Visitor<'de> for Placed<T> {
+            type Value = Sp<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a value with its place")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut parts: A) -> Result<Sp<T>, A::Error> {
+                let mut number = || parts.next_element::<usize>().map(Option::unwrap_or_default);
+                let (file, start, end) = (number()?, number()?, number()?);
+                let file = FileId(u32::try_from(file).unwrap_or(u32::MAX));
+                match parts.next_element()? {
+                    Some(value) => Ok(Sp { value, span: Span { file, start, end } }),
+                    None => Err(serde::de::Error::custom("a value is missing")),
+                }
+            }
+        }
+
+        deserializer.deserialize_tuple_struct(SP_MARKER, 4, Placed(std::marker::PhantomData))
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Sp<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> std::borrow::Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        T::json_schema(generator)
+    }
+}
+
 /// Every file that was read, with its text, in order of reading.
 #[derive(Debug, Default)]
 pub struct Sources {

@@ -1,0 +1,517 @@
+//! What each module can be asked to do, as a user writes it under the module's key. The behaviour behind these
+//! arguments is in [`crate::module`], one file per module.
+//!
+//! Strings may hold `{{ }}` unless said otherwise; they are rendered when a plan is made.
+
+use super::address::ServiceAddress;
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::quantity::TimeSpan;
+use super::schema::one_key_of;
+use super::shape::{Argv, FromText, ListOr, TextOr, text_or};
+use super::source::Sp;
+
+/// One module call: exactly one of these keys stands in each step.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Command(CommandArgs),
+    Shell(ShellArgs),
+    Copy(CopyArgs),
+    Template(TemplateArgs),
+    File(FileArgs),
+    Mount(MountArgs),
+    Process(ProcessArgs),
+    Unit(UnitArgs),
+    Address(AddressArgs),
+    Sysctl(SysctlArgs),
+    WaitFor(WaitForArgs),
+    Probe(ProbeArgs),
+}
+
+impl Action {
+    /// The keys of all modules.
+    pub const NAMES: [&'static str; 12] = [
+        "command", "shell", "copy", "template", "file", "mount", "process", "unit", "address", "sysctl",
+        "wait_for", "probe",
+    ];
+
+    /// The module's key in a playbook.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "command",
+            Self::Shell(_) => "shell",
+            Self::Copy(_) => "copy",
+            Self::Template(_) => "template",
+            Self::File(_) => "file",
+            Self::Mount(_) => "mount",
+            Self::Process(_) => "process",
+            Self::Unit(_) => "unit",
+            Self::Address(_) => "address",
+            Self::Sysctl(_) => "sysctl",
+            Self::WaitFor(_) => "wait_for",
+            Self::Probe(_) => "probe",
+        }
+    }
+}
+
+/// Runs one program with fixed arguments, no shell. Either the argument list itself, or a mapping.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(from = "ListOr<CommandMapping>")]
+#[schemars(with = "ListOr<CommandMapping>")]
+pub struct CommandArgs {
+    /// Program and arguments; each item stays one argument whatever its value holds.
+    pub argv: Vec<Sp<String>>,
+    pub guard: RunGuard,
+}
+
+/// Runs a POSIX shell text. A value in `{{ }}` arrives as data, never as code. Either the text itself, or a mapping.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(from = "TextOr<ShellMapping>")]
+#[schemars(with = "TextOr<ShellMapping>")]
+pub struct ShellArgs {
+    pub cmd: Sp<String>,
+    pub guard: RunGuard,
+}
+
+/// Where a `command` or `shell` runs, and when it has nothing to do.
+#[derive(Clone, Debug, Default)]
+pub struct RunGuard {
+    /// Nothing to do when this path exists.
+    pub creates: Option<Sp<String>>,
+    /// Nothing to do when this path does not exist.
+    pub removes: Option<Sp<String>>,
+    /// The working directory.
+    pub chdir: Option<Sp<String>>,
+}
+
+/// The long form of `command`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CommandMapping {
+    /// Program and arguments; each item stays one argument whatever its value holds.
+    argv: Argv,
+    /// Nothing to do when this path exists.
+    creates: Option<Sp<String>>,
+    /// Nothing to do when this path does not exist.
+    removes: Option<Sp<String>>,
+    /// The working directory.
+    chdir: Option<Sp<String>>,
+}
+
+/// The long form of `shell`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ShellMapping {
+    /// The shell text.
+    cmd: Sp<String>,
+    /// Nothing to do when this path exists.
+    creates: Option<Sp<String>>,
+    /// Nothing to do when this path does not exist.
+    removes: Option<Sp<String>>,
+    /// The working directory.
+    chdir: Option<Sp<String>>,
+}
+
+impl From<ListOr<CommandMapping>> for CommandArgs {
+    fn from(written: ListOr<CommandMapping>) -> Self {
+        match written {
+            ListOr::List(Argv(argv)) => Self { argv, guard: RunGuard::default() },
+            ListOr::Mapping(CommandMapping { argv: Argv(argv), creates, removes, chdir }) => {
+                Self { argv, guard: RunGuard { creates, removes, chdir } }
+            }
+        }
+    }
+}
+
+impl From<TextOr<ShellMapping>> for ShellArgs {
+    fn from(written: TextOr<ShellMapping>) -> Self {
+        match written {
+            TextOr::Scalar(cmd) => Self { cmd, guard: RunGuard::default() },
+            TextOr::Mapping(ShellMapping { cmd, creates, removes, chdir }) => {
+                Self { cmd, guard: RunGuard { creates, removes, chdir } }
+            }
+        }
+    }
+}
+
+/// Puts a file of the site (`src`, below `templates/` or `files/`) or a text (`content`) on the host as it is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = one_key_of(&["src", "content"])))]
+pub struct CopyArgs {
+    #[serde(default)]
+    pub src: Option<Sp<String>>,
+    #[serde(default)]
+    pub content: Option<Sp<String>>,
+    pub dest: Sp<String>,
+    /// Octal, quoted: `"0644"`. Absent: left as it is.
+    #[serde(default)]
+    pub mode: Option<Sp<String>>,
+    #[serde(default)]
+    pub owner: Option<Sp<String>>,
+    #[serde(default)]
+    pub group: Option<Sp<String>>,
+}
+
+/// Renders a template of the site and puts the result on the host.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateArgs {
+    /// A file below `templates/`.
+    pub src: Sp<String>,
+    pub dest: Sp<String>,
+    /// Checks the new file before it is put in place; `%s` is its path.
+    #[serde(default)]
+    pub validate: Option<Sp<String>>,
+    /// Octal, quoted: `"0644"`. Absent: left as it is.
+    #[serde(default)]
+    pub mode: Option<Sp<String>>,
+    #[serde(default)]
+    pub owner: Option<Sp<String>>,
+    #[serde(default)]
+    pub group: Option<Sp<String>>,
+}
+
+/// Makes a directory or a link, an empty file, or removes what is there.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileArgs {
+    pub path: Sp<String>,
+    #[serde(default)]
+    pub state: FileState,
+    /// The target of a link.
+    #[serde(default)]
+    pub src: Option<Sp<String>>,
+    /// Octal, quoted: `"0644"`. Absent: left as it is.
+    #[serde(default)]
+    pub mode: Option<Sp<String>>,
+    #[serde(default)]
+    pub owner: Option<Sp<String>>,
+    #[serde(default)]
+    pub group: Option<Sp<String>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileState {
+    #[default]
+    File,
+    Directory,
+    Link,
+    /// Removed, whatever it is; a directory only when `recurse`-free removal (`rmdir`) is enough.
+    Absent,
+    /// Made if missing, else left.
+    Touch,
+}
+
+/// Mounts a file system, or takes it away.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MountArgs {
+    #[serde(default)]
+    pub src: Option<Sp<String>>,
+    pub path: Sp<String>,
+    #[serde(default)]
+    pub fstype: Option<Sp<String>>,
+    #[serde(default)]
+    pub opts: Option<Sp<String>>,
+    #[serde(default)]
+    pub state: MountState,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountState {
+    #[default]
+    Mounted,
+    Unmounted,
+}
+
+/// A process of the service, started detached and kept under a name.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessArgs {
+    /// Names the process for later steps; not templated.
+    pub name: Sp<String>,
+    /// Program and arguments; stays in the foreground. Needed wherever the process may have to be started.
+    #[serde(default)]
+    #[schemars(with = "Option<Argv>")]
+    pub command: Option<Vec<Sp<String>>>,
+    pub state: ProcessState,
+    /// How to tell that a freshly started process is ready.
+    #[serde(default)]
+    pub ready: Option<Sp<Ready>>,
+    #[serde(default)]
+    pub method: SleepMethod,
+    /// Runs as this user.
+    #[serde(default)]
+    pub user: Option<Sp<String>>,
+    #[serde(default)]
+    pub chdir: Option<Sp<String>>,
+    #[serde(default)]
+    #[schemars(with = "IndexMap<String, ScalarText>")]
+    pub environment: IndexMap<String, Sp<String>>,
+    /// The signal that asks it to stop.
+    #[serde(default = "term")]
+    pub stop_signal: String,
+    /// How long it may take to stop before it is killed.
+    #[serde(default = "ten_seconds")]
+    pub stop_timeout: TimeSpan,
+}
+
+fn term() -> String {
+    "TERM".to_owned()
+}
+
+fn ten_seconds() -> TimeSpan {
+    TimeSpan::from_secs(10)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessState {
+    /// Started, ready, and its whole tree frozen.
+    Asleep,
+    /// Running. A sleeping one is woken.
+    Awake,
+    /// Stopped, its whole tree gone.
+    Absent,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SleepMethod {
+    /// The cgroup freezer where the host has one, else signals.
+    #[default]
+    Auto,
+    /// A cgroup v2 or v1 freezer; an error where there is none.
+    Freezer,
+    /// SIGSTOP and SIGCONT to the whole process group.
+    Signals,
+}
+
+/// What must hold on the host itself before a process counts as ready.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ready {
+    /// Something listens on this TCP port.
+    Tcp(u16),
+    /// Something is bound to this UDP port.
+    Udp(u16),
+    /// This path exists.
+    File(Sp<String>),
+    /// This program exits with 0.
+    Command(#[schemars(with = "Argv")] Vec<Sp<String>>),
+}
+
+/// A systemd unit.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitArgs {
+    pub name: Sp<String>,
+    pub state: UnitState,
+    /// How to tell that a freshly started unit is ready.
+    #[serde(default)]
+    pub ready: Option<Sp<Ready>>,
+    /// Whether the unit starts at boot. A service that reveille moves should not.
+    #[serde(default)]
+    pub enabled: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnitState {
+    /// Started, ready, and frozen (`systemctl freeze`).
+    Asleep,
+    /// Active and not frozen.
+    Awake,
+    /// Inactive.
+    Stopped,
+}
+
+/// The service addresses.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressArgs {
+    pub state: AddressState,
+    /// Only these; by default every address of the service.
+    #[serde(default)]
+    pub addresses: Option<Vec<Sp<ServiceAddress>>>,
+    /// The network device; by default the one on the address's network.
+    #[serde(default)]
+    pub device: Option<Sp<String>>,
+    /// The kernel drops the address by itself this long after the last renewal.
+    #[serde(default)]
+    pub lease: Option<Sp<TimeSpan>>,
+    /// How long to listen for another holder before an address is taken.
+    #[serde(default)]
+    pub duplicate_check: Option<Sp<TimeSpan>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AddressState {
+    /// Held here: checked for another holder, added, announced, announced again.
+    Up,
+    /// Not held here: traffic dropped, its connections ended, removed.
+    Absent,
+    /// Not held, but a process may already bind to it.
+    Staged,
+}
+
+/// Kernel parameters.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SysctlArgs {
+    /// `net.ipv4.ip_nonlocal_bind`
+    pub name: Sp<String>,
+    pub value: Sp<ScalarText>,
+}
+
+/// A text, number or boolean, kept as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScalarText(pub String);
+
+impl JsonSchema for ScalarText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ScalarText".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+/// Waits on the host until something holds; fails at the step's timeout.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitForArgs {
+    /// Something listens on this TCP port.
+    Tcp(u16),
+    /// Something is bound to this UDP port.
+    Udp(u16),
+    /// This path exists.
+    File(Sp<String>),
+    /// This path does not exist.
+    Absent(Sp<String>),
+    /// This program exits with 0.
+    Command(#[schemars(with = "Argv")] Vec<Sp<String>>),
+}
+
+/// A check from the controller: a named probe of the playbook, or one written in place.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$reveille::shape")]
+#[schemars(untagged, rename = "ProbeArgs")]
+pub enum ProbeArgs {
+    #[serde(rename = "scalar")]
+    Named(Sp<String>),
+    #[serde(rename = "mapping")]
+    Inline(Box<ProbeSpec>),
+}
+
+/// One check, made as a client of the service would.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeSpec {
+    /// An echo request; the host alone is enough.
+    Icmp(
+        #[serde(deserialize_with = "text_or")]
+        #[schemars(with = "TextOr<IcmpProbe>")]
+        IcmpProbe,
+    ),
+    /// A TCP connection. It proves nothing about a process: the kernel accepts for a frozen one.
+    Tcp(TcpProbe),
+    /// An HTTP request and what must come back; the URL alone is enough.
+    Http(
+        #[serde(deserialize_with = "text_or")]
+        #[schemars(with = "TextOr<HttpProbe>")]
+        HttpProbe,
+    ),
+    /// A program run on the controller; exit 0 is good. The argument list alone is enough.
+    Command(CommandProbe),
+}
+
+/// An echo request.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IcmpProbe {
+    pub host: Sp<String>,
+    #[serde(default)]
+    pub timeout: Option<Sp<TimeSpan>>,
+}
+
+/// A TCP connection. It proves nothing about a process: the kernel accepts for a frozen one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TcpProbe {
+    pub host: Sp<String>,
+    pub port: u16,
+    #[serde(default)]
+    pub timeout: Option<Sp<TimeSpan>>,
+}
+
+/// An HTTP request and what must come back.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpProbe {
+    pub url: Sp<String>,
+    /// The expected status.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// A text the body must hold.
+    #[serde(default)]
+    pub contains: Option<Sp<String>>,
+    #[serde(default)]
+    pub timeout: Option<Sp<TimeSpan>>,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+/// A program run on the controller; exit 0 is good.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(from = "ListOr<CommandProbeMapping>")]
+#[schemars(with = "ListOr<CommandProbeMapping>")]
+pub struct CommandProbe {
+    pub argv: Vec<Sp<String>>,
+    pub timeout: Option<Sp<TimeSpan>>,
+}
+
+/// The long form of a `command` probe.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CommandProbeMapping {
+    /// Program and arguments.
+    argv: Argv,
+    timeout: Option<Sp<TimeSpan>>,
+}
+
+impl From<ListOr<CommandProbeMapping>> for CommandProbe {
+    fn from(written: ListOr<CommandProbeMapping>) -> Self {
+        match written {
+            ListOr::List(Argv(argv)) => Self { argv, timeout: None },
+            ListOr::Mapping(CommandProbeMapping { argv: Argv(argv), timeout }) => Self { argv, timeout },
+        }
+    }
+}
+
+impl FromText for IcmpProbe {
+    fn from_text(host: Sp<String>) -> Self {
+        Self { host, timeout: None }
+    }
+}
+
+impl FromText for HttpProbe {
+    fn from_text(url: Sp<String>) -> Self {
+        Self { url, status: ok(), contains: None, timeout: None }
+    }
+}
