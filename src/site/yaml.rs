@@ -144,7 +144,6 @@ pub fn parse_as(sources: &Sources, file: FileId, schema: Schema) -> Result<Node,
     }
 }
 
-<<<<<<< HEAD
 /// What most often lies behind a syntax error at `at`.
 fn advice(text: &str, at: usize) -> Option<&'static str> {
     let rest = text.get(at..)?;
@@ -157,7 +156,9 @@ fn advice(text: &str, at: usize) -> Option<&'static str> {
         Some("a value that begins with this character needs quotes")
     } else {
         None
-=======
+    }
+}
+
 /// What an unquoted key is in YAML 1.1, where keys have types too; any other key is its text.
 pub fn key_value(sources: &Sources, key: &Key) -> Value {
     let (text, Span { start, end, .. }) = (sources.text(key.span.file), key.span);
@@ -165,7 +166,6 @@ pub fn key_value(sources: &Sources, key: &Key) -> Value {
         yaml11::scalar(&key.text)
     } else {
         Value::String(key.text.clone())
->>>>>>> inventory
     }
 }
 
@@ -221,14 +221,10 @@ impl Place<'_> {
     }
 
     fn node(&self, raw: Spanned<Raw>) -> Node {
-<<<<<<< HEAD
         let mut span = self.span(raw.referenced);
-=======
-        let span = self.span(raw.referenced);
         if let Some(value) = self.retyped(&raw) {
             return Node { value, span };
         }
->>>>>>> inventory
         let value = match raw.value {
             Raw::Null => Value::Null,
             Raw::Bool(b) => Value::Bool(b),
