@@ -1,7 +1,9 @@
 //! reveille: wakes a service's sleeping copy on another host, over SSH.
 
 pub mod engine;
+pub mod lab;
 pub mod module;
 pub mod plan;
 pub mod site;
 pub mod transport;
+pub mod template;
