@@ -4,3 +4,5 @@ pub mod engine;
 pub mod module;
 pub mod plan;
 pub mod site;
+pub mod store;
+pub mod transport;

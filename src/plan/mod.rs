@@ -4,6 +4,7 @@
 
 pub mod facts;
 pub mod placement;
+pub mod ready;
 pub mod table;
 
 use serde::{Deserialize, Serialize};
