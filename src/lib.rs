@@ -1,8 +1,10 @@
 //! reveille: wakes a service's sleeping copy on another host, over SSH.
 
 pub mod engine;
+pub mod lab;
 pub mod module;
 pub mod plan;
 pub mod site;
 pub mod store;
+pub mod template;
 pub mod transport;

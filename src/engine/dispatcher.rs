@@ -384,7 +384,8 @@ impl<'a> Dispatcher<'a> {
         let nonce = script::nonce();
         let service = &self.planned(steps[0]).service;
         let (reach, diff) = (self.options.reach, self.options.diff);
-        let frame = Frame { service, epoch: self.epoch(service), nonce: &nonce, reach, diff };
+        let run = &self.options.run;
+        let frame = Frame { run, service, epoch: self.epoch(service), nonce: &nonce, reach, diff };
         let scripts: Vec<&Script> = steps.iter().filter_map(|step| self.script(*step)).collect();
         (frame.compose(scripts), nonce)
     }

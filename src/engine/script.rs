@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::module::guard::{self, Mode};
-use crate::module::{Library, NEEDS_ACTION, Script, library_text};
-use crate::site::id::{Epoch, HostName, ServiceName};
+use crate::module::{Library, NEEDS_ACTION, Script};
+use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 
 /// How far a step may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Reach {
 /// What all steps of a batch share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
+    /// Undo notes on hosts bear its name.
+    pub run: &'a RunId,
     pub service: &'a ServiceName,
     pub epoch: Epoch,
     pub nonce: &'a str,
@@ -39,13 +41,15 @@ impl Frame<'_> {
     /// The program for these steps, to be run in this order.
     pub fn compose<'s>(&self, scripts: impl IntoIterator<Item = &'s Script> + Clone) -> String {
         let mut program = String::new();
-        let mode = if self.reach == Reach::Look { Mode::Read } else { Mode::Write };
-        line(&mut program, &guard::prelude(self.service, self.epoch, mode));
+        let only_looks = |script: &Script| script.act.trim().is_empty() || !script.changes;
+        let reads = self.reach == Reach::Look || scripts.clone().into_iter().all(only_looks);
+        let mode = if reads { Mode::Read } else { Mode::Write };
+        line(&mut program, &prelude(self.run, self.service, self.epoch, mode));
         line(&mut program, &marker_function(self.nonce));
         let libraries: BTreeSet<Library> =
             scripts.clone().into_iter().flat_map(|script| script.library.iter().copied()).collect();
         for library in libraries {
-            line(&mut program, library_text(library));
+            line(&mut program, library.text());
         }
         for (place, script) in scripts.into_iter().enumerate() {
             self.step(&mut program, place, script);
@@ -91,14 +95,20 @@ impl Frame<'_> {
 }
 
 /// A single text of a step, such as its undo, as a program of its own: a person can paste it.
-pub fn alone(service: &ServiceName, epoch: Epoch, mode: Mode, library: &[Library], text: &str) -> String {
+pub fn alone(run: &RunId, service: &ServiceName, epoch: Epoch, library: &[Library], text: &str) -> String {
     let mut program = String::new();
-    line(&mut program, &guard::prelude(service, epoch, mode));
+    line(&mut program, &prelude(run, service, epoch, Mode::Write));
     for library in library.iter().copied().collect::<BTreeSet<_>>() {
-        line(&mut program, library_text(library));
+        line(&mut program, library.text());
     }
+    line(&mut program, "(");
     line(&mut program, text);
+    line(&mut program, ") 9>&- </dev/null");
     program
+}
+
+fn prelude(run: &RunId, service: &ServiceName, epoch: Epoch, mode: Mode) -> String {
+    format!("RV_RUN={run}\n{}", guard::prelude(service, epoch, mode))
 }
 
 fn marker_function(nonce: &str) -> String {
@@ -109,7 +119,7 @@ fn marker_function(nonce: &str) -> String {
 fn subshell(program: &mut String, text: &str) {
     line(program, "(");
     line(program, if text.trim().is_empty() { ":" } else { text });
-    line(program, ") </dev/null; reveille_code=$?");
+    line(program, ") 9>&- </dev/null; reveille_code=$?");
 }
 
 fn line(program: &mut String, text: &str) {

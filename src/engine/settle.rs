@@ -198,7 +198,7 @@ impl Dispatcher<'_> {
         let nonce = script::nonce();
         let epoch = self.epoch(&planned.service);
         let frame =
-            Frame { service: &planned.service, epoch, nonce: &nonce, reach: Reach::Look, diff: false };
+            Frame { run: &self.options.run, service: &planned.service, epoch, nonce: &nonce, reach: Reach::Look, diff: false };
         let program = frame.compose([script]);
         let host = planned.host.clone().unwrap_or_else(script::controller);
         let (tools, cancel, allowed) = (self.tools, self.steps[step].cancel.clone(), self.timeout(step));

@@ -18,7 +18,6 @@ use super::script::{self, Frame, Reach};
 use super::teller::Teller;
 use super::work::Clerk;
 use crate::module::Script;
-use crate::module::guard::Mode;
 use crate::plan::table::{Row, ServiceState};
 use crate::plan::{Plan, PlanStep, StepRef, UndoWork, Work};
 use crate::site::id::Epoch;
@@ -194,6 +193,7 @@ impl<'a> Unwinder<'a> {
     async fn attempt(&self, step: &PlanStep, script: &Script) -> Result<(), (String, bool)> {
         let nonce = script::nonce();
         let frame = Frame {
+            run: &self.clerk.run,
             service: &step.service,
             epoch: self.epoch(step),
             nonce: &nonce,
@@ -255,7 +255,7 @@ impl<'a> Unwinder<'a> {
             Way::None => return None,
             Way::Row(_) => format!("reveille recover  # the scheduling table's row of {}", step.service),
             Way::Script(script) => script::by_hand(
-                &script::alone(&step.service, self.epoch(step), Mode::Write, &script.library, &script.act),
+                &script::alone(&self.clerk.run, &step.service, self.epoch(step), &script.library, &script.act),
                 step.run_as.as_deref(),
             ),
         };

@@ -9,6 +9,7 @@ pub mod table;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::module::Probe;
 use crate::module::Script;
 use crate::site::address::ServiceAddress;
 use crate::site::id::{Epoch, HostName, ServiceName};
@@ -266,16 +267,6 @@ pub enum UndoWork {
     Nothing,
     /// This instead.
     Script(Script),
-}
-
-/// A rendered check, made by the controller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Probe {
-    Icmp { host: String, timeout_ms: u64 },
-    Tcp { host: String, port: u16, timeout_ms: u64 },
-    Http { url: String, status: u16, contains: Option<String>, timeout_ms: u64 },
-    Command { argv: Vec<String>, timeout_ms: u64 },
 }
 
 /// A change of one service's row in the scheduling table.

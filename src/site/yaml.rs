@@ -10,6 +10,7 @@ use serde_yaml::Spanned;
 
 use super::diagnostic::Diagnostic;
 use super::source::{FileId, Sources, Span};
+use super::yaml11;
 
 /// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +62,14 @@ impl Node {
         }
     }
 
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The same value without places; of repeated keys the first is kept.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
@@ -81,11 +90,28 @@ impl Node {
     }
 }
 
+/// How unquoted words are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// YAML 1.2, and JSON: `yes` is a word.
+    Core,
+    /// YAML 1.1, as Ansible reads it: `yes` is a boolean, `0644` is octal.
+    Yaml11,
+}
+
 /// Parses the one document of `file`. An empty file is [`Value::Null`].
 ///
 /// # Errors
 /// One diagnostic at the place where the text stops being YAML.
 pub fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
+    parse_as(sources, file, Schema::Core)
+}
+
+/// Like [`parse`], with a choice of how unquoted words are read.
+///
+/// # Errors
+/// One diagnostic at the place where the text stops being YAML.
+pub fn parse_as(sources: &Sources, file: FileId, schema: Schema) -> Result<Node, Box<Diagnostic>> {
     let text = sources.text(file);
     let options = serde_yaml::options! {
         duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::PassThrough,
@@ -94,17 +120,52 @@ pub fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
         with_snippet: false,
         budget: serde_yaml::budget! { max_nodes: 200_000, max_depth: 64, max_documents: 1 },
     };
-    let place = Place { file, text };
+    let place = Place { file, text, schema };
     match serde_yaml::from_str_with_options::<Option<Spanned<Raw>>>(text, options) {
         Ok(Some(raw)) => Ok(place.node(raw)),
         Ok(None) => Ok(Node { value: Value::Null, span: Span { file, start: 0, end: 0 } }),
         Err(error) => {
-            let at = error.location().map_or(0, |at| place.offset(at));
-            let end = (at + 1).min(text.len()).max(at);
             let message = error.without_snippet().to_string();
             let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-            Err(Box::new(Diagnostic::error("yaml-syntax", Span { file, start: at, end }, message)))
+            let mut at = error.location().map_or(0, |at| place.offset(at));
+            if message.contains("tab") {
+                at += text[at..].find('\t').unwrap_or(0); // the engine points at the line before
+            }
+            if text[at..].starts_with('{') && text[..at].ends_with('{') {
+                at -= 1;
+            }
+            let end = text.ceil_char_boundary((at + 1).min(text.len()));
+            let diagnostic = Diagnostic::error("yaml-syntax", Span { file, start: at, end }, message);
+            Err(Box::new(match advice(text, at) {
+                Some(advice) => diagnostic.hint(advice),
+                None => diagnostic,
+            }))
         }
+    }
+}
+
+/// What most often lies behind a syntax error at `at`.
+fn advice(text: &str, at: usize) -> Option<&'static str> {
+    let rest = text.get(at..)?;
+    let before = text.get(..at)?;
+    if rest.starts_with("{{") || before.trim_end().ends_with('{') {
+        Some("a value that begins with `{{` needs quotes: \"{{ name }}\"")
+    } else if rest.starts_with('\t') {
+        Some("YAML is indented with spaces")
+    } else if rest.starts_with(['@', '%', '`', '!', '&', '*']) {
+        Some("a value that begins with this character needs quotes")
+    } else {
+        None
+    }
+}
+
+/// What an unquoted key is in YAML 1.1, where keys have types too; any other key is its text.
+pub fn key_value(sources: &Sources, key: &Key) -> Value {
+    let (text, Span { start, end, .. }) = (sources.text(key.span.file), key.span);
+    if text.get(start..end) == Some(key.text.as_str()) && yaml11::is_plain(text, start, end) {
+        yaml11::scalar(&key.text)
+    } else {
+        Value::String(key.text.clone())
     }
 }
 
@@ -122,6 +183,7 @@ enum Raw {
 struct Place<'a> {
     file: FileId,
     text: &'a str,
+    schema: Schema,
 }
 
 impl Place<'_> {
@@ -129,9 +191,9 @@ impl Place<'_> {
         if let Some(offset) = at.span().byte_offset() {
             return usize::try_from(offset).unwrap_or(0).min(self.text.len());
         }
-        let line_start: usize =
-            self.text.split_inclusive('\n').take((at.line() as usize).saturating_sub(1)).map(str::len).sum();
-        let column = (at.column() as usize).saturating_sub(1);
+        let before = |count: u64| usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line_start: usize = self.text.split_inclusive('\n').take(before(at.line())).map(str::len).sum();
+        let column = before(at.column());
         let rest = &self.text[line_start..];
         line_start + rest.char_indices().nth(column).map_or(rest.len(), |(offset, _)| offset)
     }
@@ -148,8 +210,21 @@ impl Place<'_> {
         }
     }
 
+    /// The YAML 1.1 reading of a scalar, unless its text was quoted, tagged or a block. An alias is read where
+    /// its anchor is.
+    fn retyped(&self, raw: &Spanned<Raw>) -> Option<Value> {
+        if self.schema == Schema::Core || matches!(raw.value, Raw::Seq(_) | Raw::Map(_)) {
+            return None;
+        }
+        let Span { start, end, .. } = self.span(raw.defined);
+        yaml11::is_plain(self.text, start, end).then(|| yaml11::scalar(&self.text[start..end]))
+    }
+
     fn node(&self, raw: Spanned<Raw>) -> Node {
-        let span = self.span(raw.referenced);
+        let mut span = self.span(raw.referenced);
+        if let Some(value) = self.retyped(&raw) {
+            return Node { value, span };
+        }
         let value = match raw.value {
             Raw::Null => Value::Null,
             Raw::Bool(b) => Value::Bool(b),
@@ -161,12 +236,29 @@ impl Place<'_> {
                 pairs
                     .into_iter()
                     .map(|(key, value)| {
-                        (Key { span: self.span(key.referenced), text: key.value }, self.node(value))
+                        let key = Key { span: self.span(key.referenced), text: key.value };
+                        let mut value = self.node(value);
+                        if value.span.start == value.span.end {
+                            value.span = key.span; // nothing is written: the key is all there is to point at
+                        }
+                        (key, value)
                     })
                     .collect(),
             ),
         };
+        if span.start == span.end {
+            span = first_token(&value, span);
+        }
         Node { value, span }
+    }
+}
+
+/// A mapping or list in block style has no opening bracket: it stands where its first key or dash stands.
+fn first_token(value: &Value, at: Span) -> Span {
+    match value {
+        Value::Map(pairs) => pairs.first().map_or(at, |(key, _)| key.span),
+        Value::Seq(items) if !items.is_empty() => Span { end: at.start + 1, ..at },
+        _ => at,
     }
 }
 
