@@ -15,6 +15,7 @@ pub mod reconcile;
 pub mod render;
 mod scope;
 pub mod status;
+pub mod ready;
 pub mod table;
 pub mod timing;
 
