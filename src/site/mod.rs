@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use self::decode::Lost;
 use self::id::ServiceName;
+use self::inventory::Inventory;
 use self::playbook::Playbook;
 use self::settings::Settings;
 use self::source::{FileId, Sources};
@@ -16,7 +17,9 @@ pub mod address;
 pub mod decode;
 pub mod diagnostic;
 mod extra_vars;
+pub mod hosts;
 pub mod id;
+pub mod inventory;
 pub mod load;
 pub mod playbook;
 pub mod quantity;
@@ -34,6 +37,9 @@ pub struct Site {
     /// The folder that holds `reveille.yml` and `playbooks/`.
     pub root: PathBuf,
     pub settings: Settings,
+    pub inventory: Inventory,
+    /// The files the inventory was read from.
+    pub(crate) inventory_files: Vec<FileId>,
     /// By service, in the order of their file names.
     pub playbooks: IndexMap<ServiceName, Playbook>,
     /// Variables of `-e`: the strongest.
@@ -83,3 +89,4 @@ impl Site {
         self.playbooks.values().chain(&self.doubles)
     }
 }
+mod yaml11;
