@@ -4,7 +4,6 @@
 
 mod choice;
 mod compose;
-mod edges;
 mod error;
 pub mod facts;
 mod operation;
