@@ -1,4 +1,5 @@
 //! The one integration binary: whole-system tests, one module per topic.
 
 mod check;
+mod process;
 mod transport;
