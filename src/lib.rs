@@ -7,5 +7,6 @@ pub mod plan;
 pub mod probe;
 pub mod report;
 pub mod site;
+pub mod store;
 pub mod template;
 pub mod transport;
