@@ -11,6 +11,7 @@ pub mod file;
 pub mod guard;
 pub mod mount;
 pub mod probe;
+pub mod role;
 pub mod shell;
 pub mod sysctl;
 pub mod template;

@@ -2,4 +2,5 @@
 
 mod check;
 mod inventory;
+mod lab;
 mod transport;
