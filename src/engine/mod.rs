@@ -13,6 +13,12 @@ mod batch;
 mod branch;
 mod conditions;
 mod dispatcher;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod tests;
 pub mod event;
 mod inject;
 mod interrupt;

@@ -366,5 +366,4 @@ fn edges(step: &PlanStep) -> impl Iterator<Item = (&StepRef, Edge)> {
 }
 
 #[cfg(test)]
-#[path = "ready_tests.rs"]
 mod tests;
