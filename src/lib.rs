@@ -1,6 +1,10 @@
 //! reveille: wakes a service's sleeping copy on another host, over SSH.
 
 pub mod engine;
+pub mod lab;
 pub mod module;
 pub mod plan;
+pub mod report;
 pub mod site;
+pub mod template;
+pub mod transport;

@@ -3,13 +3,33 @@
 //! Pure: nothing here connects, reads files or knows the time. A plan holds what this returns, and the engine runs
 //! just that; so what `plan` prints is what happens.
 
+pub mod address;
+mod cksum;
+pub mod command;
+pub mod copy;
+pub mod file;
+pub mod mount;
+pub mod probe;
+pub mod role;
+pub mod shell;
+pub mod sysctl;
+pub mod template;
+pub mod wait_for;
+mod words;
+
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use probe::Probe;
+pub use words::NulByte;
+
+use crate::site::action::{Action, ProbeSpec};
 use crate::site::address::ServiceAddress;
 use crate::site::id::{Epoch, ServiceName};
+use crate::site::source::{Sp, Span};
 
 /// What one step brings about on one host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
     /// One line for people: `process httpd asleep`, `address 10.83.0.80 up`.
     pub summary: String,
@@ -45,9 +65,23 @@ pub enum Library {
     Address,
     File,
     Mount,
-    Process,
-    Ready,
-    Unit,
+    Sysctl,
+    Undo,
+    Wait,
+}
+
+impl Library {
+    /// The functions themselves: POSIX shell, safe to read in any order.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Address => include_str!("sh/address.sh"),
+            Self::File => include_str!("sh/file.sh"),
+            Self::Mount => include_str!("sh/mount.sh"),
+            Self::Sysctl => include_str!("sh/sysctl.sh"),
+            Self::Undo => include_str!("sh/undo.sh"),
+            Self::Wait => include_str!("sh/wait.sh"),
+        }
+    }
 }
 
 /// Everything a module may use beside its own arguments.
@@ -57,11 +91,77 @@ pub struct Context<'a> {
     pub addresses: &'a [ServiceAddress],
     /// Device named for the host (`reveille_device`), if any.
     pub device: Option<&'a str>,
+    /// The step's `environment`, rendered.
     pub environment: &'a [(String, String)],
+    /// The playbook's named probes.
+    pub probes: &'a IndexMap<String, Sp<ProbeSpec>>,
     /// Renders a template string of the step for its host.
     pub render: &'a dyn Fn(&str) -> Result<String, String>,
     /// Renders a shell text so that values stay data.
     pub render_shell: &'a dyn Fn(&str) -> Result<String, String>,
     /// A file of the site: below `templates/` (rendered by `template`), or `files/`.
     pub file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
+}
+
+impl Context<'_> {
+    /// One argument, rendered.
+    fn text(&self, argument: &Sp<String>) -> Result<String, ModuleError> {
+        (self.render)(argument).map_err(|message| ModuleError { span: argument.span, message })
+    }
+
+    /// One argument that may be absent, rendered.
+    fn optional(&self, argument: Option<&Sp<String>>) -> Result<Option<String>, ModuleError> {
+        argument.map(|argument| self.text(argument)).transpose()
+    }
+
+    /// A list of arguments, each rendered and still one.
+    fn texts(&self, arguments: &[Sp<String>]) -> Result<Vec<String>, ModuleError> {
+        arguments.iter().map(|argument| self.text(argument)).collect()
+    }
+}
+
+/// What a step came to: shell on its host, or a check from the controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compiled {
+    Script(Script),
+    Probe(Probe),
+}
+
+/// Why a step cannot be compiled for a host, and the argument that is to blame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ModuleError {
+    pub span: Span,
+    pub message: String,
+}
+
+impl ModuleError {
+    /// Blames one argument.
+    fn at<T>(argument: &Sp<T>, message: impl ToString) -> Self {
+        Self { span: argument.span, message: message.to_string() }
+    }
+}
+
+impl From<NulByte> for ModuleError {
+    fn from(error: NulByte) -> Self {
+        Self { span: Span::default(), message: error.to_string() }
+    }
+}
+
+/// Turns a step's module call into what will be done.
+pub fn compile(action: &Action, cx: &Context) -> Result<Compiled, ModuleError> {
+    let script = match action {
+        Action::Command(args) => command::compile(args, cx),
+        Action::Shell(args) => shell::compile(args, cx),
+        Action::Copy(args) => copy::compile(args, cx),
+        Action::Template(args) => template::compile(args, cx),
+        Action::File(args) => file::compile(args, cx),
+        Action::Mount(args) => mount::compile(args, cx),
+        Action::Address(args) => address::compile(args, cx),
+        Action::Sysctl(args) => sysctl::compile(args, cx),
+        Action::WaitFor(args) => wait_for::compile(args, cx),
+        Action::Probe(args) => return probe::compile(args, cx).map(Compiled::Probe),
+        Action::Process(_) | Action::Unit(_) => todo!("process and unit"),
+    }?;
+    Ok(Compiled::Script(script))
 }

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quantity::TimeSpan;
+use super::schema::one_key_of;
+use super::shape::{Argv, FromText, ListOr, TextOr, text_or};
 use super::source::Sp;
 
 /// One module call: exactly one of these keys stands in each step.
@@ -57,6 +59,8 @@ impl Action {
 
 /// Runs one program with fixed arguments, no shell. Either the argument list itself, or a mapping.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(from = "ListOr<CommandMapping>")]
+#[schemars(with = "ListOr<CommandMapping>")]
 pub struct CommandArgs {
     /// Program and arguments; each item stays one argument whatever its value holds.
     pub argv: Vec<Sp<String>>,
@@ -65,13 +69,15 @@ pub struct CommandArgs {
 
 /// Runs a POSIX shell text. A value in `{{ }}` arrives as data, never as code. Either the text itself, or a mapping.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(from = "TextOr<ShellMapping>")]
+#[schemars(with = "TextOr<ShellMapping>")]
 pub struct ShellArgs {
     pub cmd: Sp<String>,
     pub guard: RunGuard,
 }
 
 /// Where a `command` or `shell` runs, and when it has nothing to do.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default)]
 pub struct RunGuard {
     /// Nothing to do when this path exists.
     pub creates: Option<Sp<String>>,
@@ -81,9 +87,60 @@ pub struct RunGuard {
     pub chdir: Option<Sp<String>>,
 }
 
+/// The long form of `command`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CommandMapping {
+    /// Program and arguments; each item stays one argument whatever its value holds.
+    argv: Argv,
+    /// Nothing to do when this path exists.
+    creates: Option<Sp<String>>,
+    /// Nothing to do when this path does not exist.
+    removes: Option<Sp<String>>,
+    /// The working directory.
+    chdir: Option<Sp<String>>,
+}
+
+/// The long form of `shell`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ShellMapping {
+    /// The shell text.
+    cmd: Sp<String>,
+    /// Nothing to do when this path exists.
+    creates: Option<Sp<String>>,
+    /// Nothing to do when this path does not exist.
+    removes: Option<Sp<String>>,
+    /// The working directory.
+    chdir: Option<Sp<String>>,
+}
+
+impl From<ListOr<CommandMapping>> for CommandArgs {
+    fn from(written: ListOr<CommandMapping>) -> Self {
+        match written {
+            ListOr::List(Argv(argv)) => Self { argv, guard: RunGuard::default() },
+            ListOr::Mapping(CommandMapping { argv: Argv(argv), creates, removes, chdir }) => {
+                Self { argv, guard: RunGuard { creates, removes, chdir } }
+            }
+        }
+    }
+}
+
+impl From<TextOr<ShellMapping>> for ShellArgs {
+    fn from(written: TextOr<ShellMapping>) -> Self {
+        match written {
+            TextOr::Scalar(cmd) => Self { cmd, guard: RunGuard::default() },
+            TextOr::Mapping(ShellMapping { cmd, creates, removes, chdir }) => {
+                Self { cmd, guard: RunGuard { creates, removes, chdir } }
+            }
+        }
+    }
+}
+
 /// Puts a file of the site (`src`, below `templates/` or `files/`) or a text (`content`) on the host as it is.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = one_key_of(&["src", "content"])))]
 pub struct CopyArgs {
     #[serde(default)]
     pub src: Option<Sp<String>>,
@@ -181,6 +238,7 @@ pub struct ProcessArgs {
     pub name: Sp<String>,
     /// Program and arguments; stays in the foreground. Needed wherever the process may have to be started.
     #[serde(default)]
+    #[schemars(with = "Option<Argv>")]
     pub command: Option<Vec<Sp<String>>>,
     pub state: ProcessState,
     /// How to tell that a freshly started process is ready.
@@ -194,6 +252,7 @@ pub struct ProcessArgs {
     #[serde(default)]
     pub chdir: Option<Sp<String>>,
     #[serde(default)]
+    #[schemars(with = "IndexMap<String, ScalarText>")]
     pub environment: IndexMap<String, Sp<String>>,
     /// The signal that asks it to stop.
     #[serde(default = "term")]
@@ -245,7 +304,7 @@ pub enum Ready {
     /// This path exists.
     File(Sp<String>),
     /// This program exits with 0.
-    Command(Vec<Sp<String>>),
+    Command(#[schemars(with = "Argv")] Vec<Sp<String>>),
 }
 
 /// A systemd unit.
@@ -312,10 +371,24 @@ pub struct SysctlArgs {
     pub value: Sp<ScalarText>,
 }
 
-/// A text, number or boolean, kept as text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A text, number or boolean, kept as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ScalarText(pub String);
+
+impl JsonSchema for ScalarText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ScalarText".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "number", "boolean"] })
+    }
+}
 
 /// Waits on the host until something holds; fails at the step's timeout.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -330,13 +403,17 @@ pub enum WaitForArgs {
     /// This path does not exist.
     Absent(Sp<String>),
     /// This program exits with 0.
-    Command(Vec<Sp<String>>),
+    Command(#[schemars(with = "Argv")] Vec<Sp<String>>),
 }
 
 /// A check from the controller: a named probe of the playbook, or one written in place.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "$reveille::shape")]
+#[schemars(untagged, rename = "ProbeArgs")]
 pub enum ProbeArgs {
+    #[serde(rename = "scalar")]
     Named(Sp<String>),
+    #[serde(rename = "mapping")]
     Inline(Box<ProbeSpec>),
 }
 
@@ -344,9 +421,21 @@ pub enum ProbeArgs {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeSpec {
-    Icmp(IcmpProbe),
+    /// An echo request; the host alone is enough.
+    Icmp(
+        #[serde(deserialize_with = "text_or")]
+        #[schemars(with = "TextOr<IcmpProbe>")]
+        IcmpProbe,
+    ),
+    /// A TCP connection. It proves nothing about a process: the kernel accepts for a frozen one.
     Tcp(TcpProbe),
-    Http(HttpProbe),
+    /// An HTTP request and what must come back; the URL alone is enough.
+    Http(
+        #[serde(deserialize_with = "text_or")]
+        #[schemars(with = "TextOr<HttpProbe>")]
+        HttpProbe,
+    ),
+    /// A program run on the controller; exit 0 is good. The argument list alone is enough.
     Command(CommandProbe),
 }
 
@@ -390,9 +479,39 @@ fn ok() -> u16 {
 
 /// A program run on the controller; exit 0 is good.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "ListOr<CommandProbeMapping>")]
+#[schemars(with = "ListOr<CommandProbeMapping>")]
 pub struct CommandProbe {
     pub argv: Vec<Sp<String>>,
-    #[serde(default)]
     pub timeout: Option<Sp<TimeSpan>>,
+}
+
+/// The long form of a `command` probe.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CommandProbeMapping {
+    /// Program and arguments.
+    argv: Argv,
+    timeout: Option<Sp<TimeSpan>>,
+}
+
+impl From<ListOr<CommandProbeMapping>> for CommandProbe {
+    fn from(written: ListOr<CommandProbeMapping>) -> Self {
+        match written {
+            ListOr::List(Argv(argv)) => Self { argv, timeout: None },
+            ListOr::Mapping(CommandProbeMapping { argv: Argv(argv), timeout }) => Self { argv, timeout },
+        }
+    }
+}
+
+impl FromText for IcmpProbe {
+    fn from_text(host: Sp<String>) -> Self {
+        Self { host, timeout: None }
+    }
+}
+
+impl FromText for HttpProbe {
+    fn from_text(url: Sp<String>) -> Self {
+        Self { url, status: ok(), contains: None, timeout: None }
+    }
 }

@@ -85,6 +85,32 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, word)| word)
 }
 
+/// Puts diagnostics in the order in which someone would mend them: by file, then by place.
+pub fn sort(diagnostics: &mut [Diagnostic], sources: &Sources) {
+    diagnostics.sort_by_cached_key(|diagnostic| {
+        diagnostic.span.map(|span| (sources.path(span.file).to_owned(), span.start, diagnostic.severity))
+    });
+}
+
+/// How many errors and how many warnings: `3 errors, 1 warning`.
+pub fn tally(diagnostics: &[Diagnostic]) -> String {
+    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let words = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    format!("{}, {}", words(count(Severity::Error), "error"), words(count(Severity::Warning), "warning"))
+}
+
+/// Draws all diagnostics, in the given order, and the tally.
+pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        text.push_str(&render(diagnostic, sources, color));
+        text.push_str("\n\n");
+    }
+    text.push_str(&tally(diagnostics));
+    text.push('\n');
+    text
+}
+
 /// Draws one diagnostic as rustc does: message, place, source line, caret, hint.
 pub fn render(diagnostic: &Diagnostic, sources: &Sources, color: bool) -> String {
     let level = match diagnostic.severity {

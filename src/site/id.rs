@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $allowed:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(with = "String")]
         pub struct $type(String);
 
         impl $type {
@@ -50,6 +49,16 @@ macro_rules! name {
             }
         }
 
+        impl JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "format": concat!("reveille-", $what) })
+            }
+        }
+
         impl From<$type> for String {
             fn from(name: $type) -> String {
                 name.0
@@ -66,7 +75,7 @@ macro_rules! name {
 
 /// A name that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {what} name")]
+#[error("`{text}` is not a {what} name: letters, digits, `_` and `-`")]
 pub struct InvalidName {
     what: &'static str,
     text: String,

@@ -6,11 +6,14 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::action::{Action, ProbeSpec};
-use super::id::{ServiceName, StepId};
+use super::action::ProbeSpec;
+use super::id::ServiceName;
 use super::quantity::TimeSpan;
+use super::schema::one_key_of;
 use super::secret::SecretSource;
+use super::shape::{OneOrMany, one_or_many};
 use super::source::Sp;
+pub use super::step::{Backoff, IfUnreachable, Step, Undo};
 
 /// Variables as written: any YAML value; strings may hold `{{ }}`.
 pub type VarMap = IndexMap<String, Sp<serde_json::Value>>;
@@ -18,6 +21,7 @@ pub type VarMap = IndexMap<String, Sp<serde_json::Value>>;
 /// One service: where it may run, how it is watched, and what to do to move it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
+#[schemars(title = "reveille playbook")]
 pub struct Playbook {
     /// The service's name; also its folder on hosts, `/run/reveille/NAME`.
     pub service: Sp<ServiceName>,
@@ -26,7 +30,8 @@ pub struct Playbook {
     /// The pool: an Ansible host pattern such as `web:!h9`, `all:&debian` or `~h[0-9]+`.
     pub hosts: Sp<String>,
     /// Service addresses, v4 or v6, with the prefix of the network they belong to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany<ServiceAddress>")]
     pub addresses: Vec<Sp<ServiceAddress>>,
     /// How much proof is needed before a second copy may be awake.
     #[serde(default)]
@@ -227,6 +232,7 @@ pub enum TakeoverMode {
 /// One overload rule: exactly one measure, and for how many rounds it must hold.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = one_key_of(&["load_per_cpu", "processes", "latency", "queue"])))]
 pub struct OverloadRule {
     /// Load average over one minute, divided by the number of CPUs.
     #[serde(default)]
@@ -278,6 +284,8 @@ pub struct QueueLimit {
 #[serde(deny_unknown_fields, default)]
 pub struct Placement {
     /// Expressions over `host` and `facts` that must all be true; sizes may be written as `256MiB`.
+    #[serde(deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany<String>")]
     pub require: Vec<Sp<String>>,
     pub prefer: Vec<Sp<Preference>>,
 }
@@ -285,84 +293,11 @@ pub struct Placement {
 /// Adds to a candidate's score: `weight` if `when` is true, or `value × weight`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "a preference", extend("oneOf" = one_key_of(&["when", "value"])))]
 pub struct Preference {
     #[serde(default)]
     pub when: Option<Sp<String>>,
     #[serde(default)]
     pub value: Option<Sp<String>>,
     pub weight: Sp<f64>,
-}
-
-/// One node of a phase: one module call and when, where and how often it happens.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct Step {
-    pub id: Sp<StepId>,
-    /// What people read instead of the id.
-    pub name: Option<Sp<String>>,
-    /// Steps that must have succeeded (or been skipped): `id`, or `phase.id`.
-    pub needs: Vec<Sp<String>>,
-    /// Steps that must have ended, whatever the result.
-    pub after: Vec<Sp<String>>,
-    /// An expression; false skips the step.
-    pub when: Option<Sp<String>>,
-    pub changed_when: Option<Sp<String>>,
-    pub failed_when: Option<Sp<String>>,
-    /// Tried again (`retries` times more) until this expression is true.
-    pub until: Option<Sp<String>>,
-    /// Keeps the result under this name for later steps.
-    pub register: Option<Sp<String>>,
-    /// Further attempts after the first.
-    pub retries: u32,
-    /// Wait before the next attempt.
-    pub delay: TimeSpan,
-    pub backoff: Backoff,
-    /// The step's wall-clock limit per attempt; the site's default if absent.
-    pub timeout: Option<Sp<TimeSpan>>,
-    pub become_root: Option<bool>,
-    pub become_user: Option<Sp<String>>,
-    /// Run on this host (or `controller`) instead.
-    pub delegate_to: Option<Sp<String>>,
-    /// Never show this step's commands or output.
-    pub no_log: bool,
-    pub environment: IndexMap<String, Sp<String>>,
-    pub tags: Vec<Sp<String>>,
-    pub vars: VarMap,
-    pub if_unreachable: IfUnreachable,
-    pub undo: Undo,
-    pub action: Sp<Action>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Backoff {
-    /// The same delay each time.
-    #[default]
-    Fixed,
-    /// The delay doubles each time.
-    Exponential,
-}
-
-/// What an unreachable host means for this step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum IfUnreachable {
-    /// The step has failed (the default; in `teardown` the default is `continue`).
-    #[default]
-    Fail,
-    /// The step, and what needs it, is left out.
-    Skip,
-    /// What needs the step goes on as if it had been done.
-    Continue,
-}
-
-/// How a step is taken back when a later one fails.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-pub enum Undo {
-    /// As its module knows how.
-    #[default]
-    Derived,
-    /// `undo: none`: nothing to take back, said on purpose.
-    Nothing,
-    /// `undo: { command: … }` or `undo: { shell: … }`.
-    Action(Box<Sp<Action>>),
 }

@@ -9,13 +9,17 @@ use serde::Deserialize;
 use super::playbook::VarMap;
 use super::quantity::TimeSpan;
 use super::secret::SecretSource;
+use super::shape::{OneOrMany, one_or_many};
 use super::source::Sp;
 
 /// The site's settings.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "reveille settings")]
 pub struct Settings {
     /// Inventory files or folders, relative to the site.
+    #[serde(deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany<PathBuf>")]
     pub inventory: Vec<Sp<PathBuf>>,
     /// Where the scheduling table and the journals are kept: `file:FOLDER`, relative to the site.
     pub store: Sp<String>,

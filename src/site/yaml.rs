@@ -62,6 +62,14 @@ impl Node {
         }
     }
 
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The same value without places; of repeated keys the first is kept.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
@@ -117,12 +125,37 @@ pub fn parse_as(sources: &Sources, file: FileId, schema: Schema) -> Result<Node,
         Ok(Some(raw)) => Ok(place.node(raw)),
         Ok(None) => Ok(Node { value: Value::Null, span: Span { file, start: 0, end: 0 } }),
         Err(error) => {
-            let at = error.location().map_or(0, |at| place.offset(at));
-            let end = (at + 1).min(text.len()).max(at);
             let message = error.without_snippet().to_string();
             let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-            Err(Box::new(Diagnostic::error("yaml-syntax", Span { file, start: at, end }, message)))
+            let mut at = error.location().map_or(0, |at| place.offset(at));
+            if message.contains("tab") {
+                at += text[at..].find('\t').unwrap_or(0); // the engine points at the line before
+            }
+            if text[at..].starts_with('{') && text[..at].ends_with('{') {
+                at -= 1;
+            }
+            let end = text.ceil_char_boundary((at + 1).min(text.len()));
+            let diagnostic = Diagnostic::error("yaml-syntax", Span { file, start: at, end }, message);
+            Err(Box::new(match advice(text, at) {
+                Some(advice) => diagnostic.hint(advice),
+                None => diagnostic,
+            }))
         }
+    }
+}
+
+/// What most often lies behind a syntax error at `at`.
+fn advice(text: &str, at: usize) -> Option<&'static str> {
+    let rest = text.get(at..)?;
+    let before = text.get(..at)?;
+    if rest.starts_with("{{") || before.trim_end().ends_with('{') {
+        Some("a value that begins with `{{` needs quotes: \"{{ name }}\"")
+    } else if rest.starts_with('\t') {
+        Some("YAML is indented with spaces")
+    } else if rest.starts_with(['@', '%', '`', '!', '&', '*']) {
+        Some("a value that begins with this character needs quotes")
+    } else {
+        None
     }
 }
 
@@ -158,9 +191,9 @@ impl Place<'_> {
         if let Some(offset) = at.span().byte_offset() {
             return usize::try_from(offset).unwrap_or(0).min(self.text.len());
         }
-        let line_start: usize =
-            self.text.split_inclusive('\n').take((at.line() as usize).saturating_sub(1)).map(str::len).sum();
-        let column = (at.column() as usize).saturating_sub(1);
+        let before = |count: u64| usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line_start: usize = self.text.split_inclusive('\n').take(before(at.line())).map(str::len).sum();
+        let column = before(at.column());
         let rest = &self.text[line_start..];
         line_start + rest.char_indices().nth(column).map_or(rest.len(), |(offset, _)| offset)
     }
@@ -188,7 +221,7 @@ impl Place<'_> {
     }
 
     fn node(&self, raw: Spanned<Raw>) -> Node {
-        let span = self.span(raw.referenced);
+        let mut span = self.span(raw.referenced);
         if let Some(value) = self.retyped(&raw) {
             return Node { value, span };
         }
@@ -203,12 +236,29 @@ impl Place<'_> {
                 pairs
                     .into_iter()
                     .map(|(key, value)| {
-                        (Key { span: self.span(key.referenced), text: key.value }, self.node(value))
+                        let key = Key { span: self.span(key.referenced), text: key.value };
+                        let mut value = self.node(value);
+                        if value.span.start == value.span.end {
+                            value.span = key.span; // nothing is written: the key is all there is to point at
+                        }
+                        (key, value)
                     })
                     .collect(),
             ),
         };
+        if span.start == span.end {
+            span = first_token(&value, span);
+        }
         Node { value, span }
+    }
+}
+
+/// A mapping or list in block style has no opening bracket: it stands where its first key or dash stands.
+fn first_token(value: &Value, at: Span) -> Span {
+    match value {
+        Value::Map(pairs) => pairs.first().map_or(at, |(key, _)| key.span),
+        Value::Seq(items) if !items.is_empty() => Span { end: at.start + 1, ..at },
+        _ => at,
     }
 }
 

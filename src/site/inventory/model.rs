@@ -64,6 +64,12 @@ pub struct Inventory {
     pub(super) folders: Vec<PathBuf>,
 }
 
+impl Default for Inventory {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl Inventory {
     /// The inventory in which nothing is written: `all` and `ungrouped`, without hosts.
     pub(super) fn empty() -> Self {

@@ -1,0 +1,103 @@
+//! The inventory file of a lab: plain Ansible YAML, group `workstations`. Its first line says whose it is, so that
+//! nothing but what `lab up` wrote is ever overwritten or removed.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::ssh_keys::user_key;
+use super::state::State;
+
+/// Fails if `file` exists and is not this lab's.
+pub(super) fn refuse_foreign(file: &Path, lab_dir: &Path) -> Result<()> {
+    if file.exists() && !is_ours(file, lab_dir) {
+        bail!(
+            "{} was not written by the lab in {}: choose another with --inventory",
+            file.display(),
+            lab_dir.display()
+        );
+    }
+    Ok(())
+}
+
+/// Writes the inventory, making its folder if needed.
+pub(super) fn write(state: &State, file: &Path) -> Result<()> {
+    let make = || {
+        fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
+        fs::write(file, text(state))
+    };
+    make().with_context(|| format!("cannot write the inventory {}", file.display()))
+}
+
+/// Removes the inventory, if it is still this lab's.
+pub(super) fn remove(file: &Path, lab_dir: &Path) -> Result<()> {
+    if is_ours(file, lab_dir) {
+        fs::remove_file(file).with_context(|| format!("cannot remove {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn is_ours(file: &Path, lab_dir: &Path) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.lines().next() == Some(first_line(lab_dir).as_str()))
+}
+
+fn first_line(lab_dir: &Path) -> String {
+    format!(
+        "# Written by `reveille lab up --dir {0}`; `reveille lab down --dir {0}` removes it.",
+        lab_dir.display()
+    )
+}
+
+fn text(state: &State) -> String {
+    let known_hosts = state.ssh_dir().join("known_hosts");
+    let mut text = first_line(&state.dir) + "\nworkstations:\n  hosts:\n";
+    for host in &state.hosts {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    {}:\n      ansible_host: {}", host.name, state.address(host));
+    }
+    let _ = write!(
+        text,
+        "  vars:\n    ansible_user: root\n    ansible_ssh_private_key_file: {key}\n    ansible_ssh_common_args: >-\n      \
+         -o UserKnownHostsFile={known} -o StrictHostKeyChecking=yes\n      -o GlobalKnownHostsFile=/dev/null\n",
+        key = user_key(state).display(),
+        known = known_hosts.display(),
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::options::Kind;
+
+    fn state() -> State {
+        let mut state = State::new(Path::new("/run/x"), "10.83.0.0/24".parse().unwrap(), "/cg".into());
+        state.grow(2, Kind::Light);
+        state
+    }
+
+    #[test]
+    fn the_inventory_is_yaml_an_ansible_user_knows() {
+        let tree: serde_json::Value = serde_yaml::from_str(&text(&state())).unwrap();
+        let group = &tree["workstations"];
+        assert_eq!(group["hosts"]["h2"]["ansible_host"], "10.83.0.2");
+        assert_eq!(group["vars"]["ansible_ssh_private_key_file"], "/run/x/ssh/id");
+        let args = "-o UserKnownHostsFile=/run/x/ssh/known_hosts -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null";
+        assert_eq!(group["vars"]["ansible_ssh_common_args"], args);
+    }
+
+    #[test]
+    fn only_our_own_file_is_overwritten_or_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("inventory/lab.yml");
+        write(&state(), &file).unwrap();
+        refuse_foreign(&file, Path::new("/run/x")).unwrap();
+        assert!(refuse_foreign(&file, Path::new("/run/other")).is_err());
+        remove(&file, Path::new("/run/other")).unwrap();
+        assert!(file.exists());
+        remove(&file, Path::new("/run/x")).unwrap();
+        assert!(!file.exists());
+    }
+}

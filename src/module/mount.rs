@@ -1,0 +1,53 @@
+//! `mount`: a file system at a path, or none. It does not touch `/etc/fstab`: what reveille mounts is gone after a
+//! reboot, as the service is.
+
+use super::file::absolute;
+use super::words::Words;
+use super::{Context, Library, ModuleError, Script};
+use crate::site::action::{MountArgs, MountState};
+
+/// Looks in the kernel's table, never at the mount point: that of a dead file server would hang.
+pub fn compile(args: &MountArgs, cx: &Context) -> Result<Script, ModuleError> {
+    let path = absolute(&args.path, cx)?;
+    let src = cx.optional(args.src.as_ref())?;
+    if args.state == MountState::Mounted && src.is_none() {
+        return Err(ModuleError::at(
+            &args.path,
+            "`mount` needs `src`: a device, `server:/path` or a directory",
+        ));
+    }
+    let fstype = cx.optional(args.fstype.as_ref())?;
+    let opts = cx.optional(args.opts.as_ref())?;
+    let state = match args.state {
+        MountState::Mounted => "mounted",
+        MountState::Unmounted => "unmounted",
+    };
+    let call = |name: &str| {
+        Words::of(name)
+            .word(state)
+            .word(&path)
+            .option("--src", src.as_ref())
+            .option("--type", fstype.as_ref())
+            .option("--opts", opts.as_ref())
+            .line()
+    };
+    Ok(Script {
+        summary: match &src {
+            Some(src) => format!("{path} {state} from {src}"),
+            None => format!("{path} {state}"),
+        },
+        look: Some(call("mount_is")?),
+        act: call("mount_make")?,
+        undo: Some(call("mount_back")?),
+        changes: true,
+        library: vec![Library::Undo, Library::Mount],
+        programs: programs(fstype.as_deref(), args.state),
+        ..Script::default()
+    })
+}
+
+fn programs(fstype: Option<&str>, state: MountState) -> Vec<String> {
+    let helper = fstype.filter(|fstype| ["nfs", "nfs4", "cifs", "glusterfs"].contains(fstype));
+    let helper = helper.filter(|_| state == MountState::Mounted).map(|fstype| format!("mount.{fstype}"));
+    ["mount", "umount"].into_iter().map(str::to_owned).chain(helper).collect()
+}

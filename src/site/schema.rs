@@ -1,0 +1,97 @@
+//! The JSON Schemas of what a user writes, made from the types themselves: one source for the editor (`reveille
+//! schema`, `book/src/schema/`) and for [`super::decode`], so that neither can drift from the parser.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::transform_subschemas;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::playbook::Playbook;
+use super::settings::Settings;
+
+/// The schema of `playbooks/*.yml`, JSON Schema draft 7.
+pub fn playbook_schema() -> Value {
+    published(schema_of::<Playbook>())
+}
+
+/// The schema of `reveille.yml`, JSON Schema draft 7.
+pub fn settings_schema() -> Value {
+    published(schema_of::<Settings>())
+}
+
+/// For `extend("oneOf" = …)`: a mapping that needs exactly one of `keys`.
+pub(super) fn one_key_of(keys: &[&str]) -> Value {
+    keys.iter().map(|key| json!({ "required": [key] })).collect()
+}
+
+/// The schema of one type as [`super::decode`] wants it: every `x-hoist` resolved but still named.
+pub(super) fn schema_of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft07().with_transform(without_null);
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    hoist(&mut schema);
+    schema
+}
+
+/// An optional key is left out, not left empty: removes what `Option` adds.
+fn without_null(schema: &mut Schema) {
+    if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(branches) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        branches.retain(|branch| branch != &json!({ "type": "null" }));
+        if let [only] = branches.as_slice() {
+            let only = json!([only]);
+            schema.remove("anyOf");
+            schema.insert("allOf".to_owned(), only);
+        }
+    }
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    transform_subschemas(&mut without_null, schema);
+}
+
+/// `x-hoist: action` in a definition: the keys of the tagged enum behind the property `action` stand among the
+/// definition's own keys, and exactly one of them is needed.
+fn hoist(root: &mut Value) {
+    let definitions = root["definitions"].clone();
+    let Some(all) = root.get_mut("definitions").and_then(Value::as_object_mut) else { return };
+    let mut emptied = Vec::new();
+    for definition in all.values_mut() {
+        let Some(property) = definition["x-hoist"].as_str().map(str::to_owned) else { continue };
+        let Some(properties) = definition["properties"].as_object_mut() else { continue };
+        let Some(target) = properties.shift_remove(&property) else { continue };
+        let reference = target["$ref"].as_str().or(target["allOf"][0]["$ref"].as_str()).unwrap_or_default();
+        let name = reference.trim_start_matches("#/definitions/");
+        let mut keys = Vec::new();
+        for variant in definitions[name]["oneOf"].as_array().into_iter().flatten() {
+            for (key, value) in variant["properties"].as_object().into_iter().flatten() {
+                keys.push(key.clone());
+                properties.insert(key.clone(), value.clone());
+            }
+        }
+        definition["oneOf"] = one_key_of(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+        if let Some(required) = definition["required"].as_array_mut() {
+            required.retain(|key| *key != property);
+        }
+        emptied.push(name.to_owned());
+    }
+    for name in emptied {
+        all.shift_remove(&name);
+    }
+}
+
+/// Without the marks that are meant for [`super::decode`] alone.
+fn published(mut schema: Value) -> Value {
+    let definitions = schema.get_mut("definitions").and_then(Value::as_object_mut);
+    for definition in
+        definitions.into_iter().flat_map(|all| all.values_mut()).filter_map(Value::as_object_mut)
+    {
+        definition.shift_remove("x-hoist");
+    }
+    schema
+}
