@@ -6,5 +6,6 @@ pub mod module;
 pub mod plan;
 pub mod report;
 pub mod site;
+pub mod store;
 pub mod template;
 pub mod transport;

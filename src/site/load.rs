@@ -43,9 +43,10 @@ impl Site {
     fn read_settings(&mut self, out: &mut Vec<Diagnostic>) {
         if self.root.join("reveille.yml").is_file()
             && let Some(file) = self.read_file("reveille.yml", out)
-            && let Some(settings) = decode::file::<Settings>(file, &self.sources, out, &mut self.lost)
         {
-            self.settings = settings;
+            self.settings_file = Some(file);
+            self.settings =
+                decode::file::<Settings>(file, &self.sources, out, &mut self.lost).unwrap_or_default();
         }
     }
 

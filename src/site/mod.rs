@@ -14,21 +14,26 @@ use self::source::{FileId, Sources};
 
 pub mod action;
 pub mod address;
+pub mod check;
 pub mod decode;
 pub mod diagnostic;
 mod extra_vars;
 pub mod hosts;
+pub mod graph;
 pub mod id;
 pub mod inventory;
 pub mod load;
 pub mod playbook;
 pub mod quantity;
+pub(crate) mod reads;
 pub mod schema;
 pub mod secret;
 pub mod settings;
 mod shape;
 pub mod source;
 pub mod step;
+pub mod texts;
+pub mod token;
 pub mod yaml;
 
 /// Everything a user wrote, as far as it could be read. Made by [`Site::load`](load).
@@ -50,6 +55,8 @@ pub struct Site {
     /// Playbooks whose service another playbook has already.
     pub(crate) doubles: Vec<Playbook>,
     pub(crate) lost: Lost,
+    /// `reveille.yml`, if there is one.
+    pub(crate) settings_file: Option<FileId>,
 }
 
 impl Site {
@@ -84,9 +91,13 @@ impl Site {
     }
 
     /// Every playbook that could be read, those with a service name that is taken included.
-    #[expect(dead_code, reason = "read by the checks, which come next")]
     pub(crate) fn all_playbooks(&self) -> impl Iterator<Item = &Playbook> {
         self.playbooks.values().chain(&self.doubles)
+    }
+
+    /// Whether `name` stood in a part of `reveille.yml` that could not be read.
+    pub(crate) fn lost_in_settings(&self, name: &str) -> bool {
+        self.settings_file.is_some_and(|file| self.lost.has(file, name))
     }
 }
 mod yaml11;
