@@ -83,6 +83,11 @@ impl Lab {
         Ok(there)
     }
 
+    /// What namespaces, interface and control group of a lab in `dir` are called, whether or not it is up.
+    pub fn tag(dir: &Path) -> String {
+        state::tag(dir)
+    }
+
     /// What was decided about this lab: names, addresses, folders.
     pub fn state(&self) -> &State {
         &self.state
@@ -115,7 +120,9 @@ impl Lab {
     pub fn cut(&self, host: &str, cut: Cut) -> Result<()> {
         let host = self.state.host(host)?;
         ensure!(host::is_on(&self.state, host), "{} is off: it has no cable to cut", host.name);
-        network::heal(&self.state, host)?;
+        if network::link(&self.state, host) != Link::Up {
+            network::heal(&self.state, host)?;
+        }
         network::cut(&self.state, host, cut)
     }
 

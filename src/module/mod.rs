@@ -10,6 +10,7 @@ pub mod copy;
 pub mod file;
 pub mod mount;
 pub mod probe;
+pub mod role;
 pub mod shell;
 pub mod sysctl;
 pub mod template;

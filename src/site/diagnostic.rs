@@ -1,6 +1,7 @@
 //! Mistakes in a site's files: collected, never thrown, and drawn with the source line and a caret.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde_json::json;
 
 use super::source::{Sources, Span};
 
@@ -97,6 +98,49 @@ pub fn tally(diagnostics: &[Diagnostic]) -> String {
     let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let words = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     format!("{}, {}", words(count(Severity::Error), "error"), words(count(Severity::Warning), "warning"))
+}
+
+/// The version of [`document`].
+pub const SCHEMA: &str = "reveille.check/1";
+
+/// All diagnostics for programs. Lines and columns count from 1, columns in characters; an end is exclusive.
+pub fn document(diagnostics: &[Diagnostic], sources: &Sources) -> serde_json::Value {
+    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let one = |diagnostic: &Diagnostic| {
+        let related: Vec<_> = diagnostic
+            .related
+            .iter()
+            .map(|(span, words)| json!({ "message": words, "range": range(*span, sources) }))
+            .collect();
+        json!({
+            "severity": diagnostic.severity,
+            "code": diagnostic.code,
+            "message": diagnostic.message,
+            "range": diagnostic.span.map(|span| range(span, sources)),
+            "related": related,
+            "hint": diagnostic.hint,
+        })
+    };
+    json!({
+        "schema": SCHEMA,
+        "valid": count(Severity::Error) == 0,
+        "error_count": count(Severity::Error),
+        "warning_count": count(Severity::Warning),
+        "diagnostics": diagnostics.iter().map(one).collect::<Vec<_>>(),
+    })
+}
+
+fn range(span: Span, sources: &Sources) -> serde_json::Value {
+    let (line, column) = sources.position(span);
+    let (end_line, end_column) = sources.position(Span { start: span.end, ..span });
+    json!({
+        "file": sources.path(span.file),
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "snippet": sources.text(span.file).lines().nth(line - 1),
+    })
 }
 
 /// Draws all diagnostics, in the given order, and the tally.

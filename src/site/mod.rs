@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use self::decode::Lost;
 use self::id::ServiceName;
+use self::inventory::Inventory;
 use self::playbook::Playbook;
 use self::settings::Settings;
 use self::source::{FileId, Sources};
@@ -18,7 +19,9 @@ pub mod decode;
 pub mod diagnostic;
 mod extra_vars;
 pub mod graph;
+pub mod hosts;
 pub mod id;
+pub mod inventory;
 pub mod load;
 pub mod playbook;
 pub mod quantity;
@@ -32,6 +35,7 @@ pub mod step;
 pub mod texts;
 pub mod token;
 pub mod yaml;
+mod yaml11;
 
 /// Everything a user wrote, as far as it could be read. Made by [`Site::load`](load).
 #[derive(Debug, Default)]
@@ -39,6 +43,9 @@ pub struct Site {
     /// The folder that holds `reveille.yml` and `playbooks/`.
     pub root: PathBuf,
     pub settings: Settings,
+    pub inventory: Inventory,
+    /// The files the inventory was read from.
+    pub(crate) inventory_files: Vec<FileId>,
     /// By service, in the order of their file names.
     pub playbooks: IndexMap<ServiceName, Playbook>,
     /// Variables of `-e`: the strongest.

@@ -1,4 +1,6 @@
 //! The one integration binary: whole-system tests, one module per topic.
 
 mod check;
+mod inventory;
+mod lab;
 mod transport;
