@@ -4,6 +4,8 @@ pub mod engine;
 pub mod lab;
 pub mod module;
 pub mod plan;
+pub mod report;
 pub mod site;
+pub mod store;
 pub mod template;
 pub mod transport;

@@ -8,6 +8,7 @@ mod cksum;
 pub mod command;
 pub mod copy;
 pub mod file;
+pub mod guard;
 pub mod mount;
 pub mod probe;
 pub mod role;

@@ -4,7 +4,6 @@
 
 mod choice;
 mod compose;
-mod edges;
 mod error;
 pub mod facts;
 mod operation;
@@ -15,6 +14,7 @@ pub mod reconcile;
 pub mod render;
 mod scope;
 pub mod status;
+pub mod ready;
 pub mod table;
 pub mod timing;
 

@@ -7,12 +7,12 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::compose::{Composer, Gate, Placed, Running};
-use super::edges as graph;
 use super::scope::{Scope, Unrendered, not_yet};
 use super::{Attempts, Guard, Guards, Link, LinkKind, PlanError, PlanStep, Stage, StepRef, UndoWork, Work};
 use crate::module::{self, Compiled};
 use crate::site::action::{Action, AddressState};
 use crate::site::id::HostName;
+use crate::site::graph::{self, PhaseGraph, StepAt, Why};
 use crate::site::playbook::{IfUnreachable, Phase, Step, Undo};
 use crate::site::source::Sp;
 use crate::template;
@@ -28,16 +28,16 @@ impl Composer<'_> {
         running: Running,
     ) -> Result<Placed, PlanError> {
         let playbook = self.playbook;
-        let edges = graph::edges(playbook, phase);
+        let graph = PhaseGraph::of(self.planner.site, playbook);
         let mut placed = Placed::default();
         let mut waited_for: BTreeSet<StepRef> = BTreeSet::new();
-        for (at, step) in playbook.phase(phase).iter().enumerate() {
+        for (index, step) in playbook.phase(phase).iter().enumerate() {
             let mut needs = Vec::new();
             let mut inner = false;
-            for edge in edges.iter().filter(|edge| edge.to == at) {
-                if let Some(link) = self.link(host, phase, stage, edge) {
-                    inner |= edge.phase == phase;
-                    if edge.phase == phase {
+            for (before, edge) in graph.waits_for(StepAt { phase, index }) {
+                if let Some(link) = self.link(host, phase, stage, before, &edge.why) {
+                    inner |= before.phase == phase;
+                    if before.phase == phase {
                         waited_for.insert(link.step.clone());
                     }
                     needs.push(link);
@@ -60,12 +60,20 @@ impl Composer<'_> {
     }
 
     /// The edge as a link, if the step it comes from is part of this plan on this host.
-    fn link(&self, host: &HostName, phase: Phase, stage: Stage, edge: &graph::Edge) -> Option<Link> {
-        let from_stage = if edge.phase == phase { stage } else { Stage::from(edge.phase) };
-        let from = &self.playbook.phase(edge.phase).get(edge.from)?.id.value;
-        let step = self.step_ref(Some(host), from_stage, from.as_str());
-        let kind = if edge.success { LinkKind::Success } else { LinkKind::End };
-        self.steps.iter().any(|known| known.id == step).then_some(Link { step, kind })
+    fn link(
+        &self,
+        host: &HostName,
+        phase: Phase,
+        stage: Stage,
+        before: StepAt,
+        why: &Why,
+    ) -> Option<Link> {
+        let from_stage = if before.phase == phase { stage } else { Stage::from(before.phase) };
+        let step = self.step_ref(Some(host), from_stage, before.of(self.playbook).id.as_str());
+        let kind = if *why == Why::After { LinkKind::End } else { LinkKind::Success };
+        // Steps of this phase are all added; those of another phase only if the operation has it.
+        let planned = before.phase == phase || self.steps.iter().any(|known| known.id == step);
+        planned.then_some(Link { step, kind })
     }
 
     fn step(
@@ -144,7 +152,7 @@ impl Maker<'_> {
 
     /// Names whose values come from steps that have not run yet.
     fn registers(&self) -> Vec<String> {
-        graph::registers(self.composer.playbook)
+        graph::registers(self.composer.playbook).into_keys().map(str::to_owned).collect()
     }
 
     /// `when` is decided now if it can be; the conditions on results are kept with what they read.

@@ -11,6 +11,7 @@ use super::placement::Answer;
 use crate::site::hosts::plain;
 use crate::site::id::HostName;
 use crate::site::playbook::{Step, VarMap};
+use crate::site::quantity::sizes_in_bytes;
 use crate::template::{self, ErrorKind, Expression, TemplateError, Vars};
 
 /// How often variables that refer to variables are followed.
@@ -80,7 +81,7 @@ pub(super) fn judge(composer: &Composer<'_>, host: &HostName, text: &str) -> Res
     let scope = Scope::of(composer, host).map_err(|error| error.to_string())?;
     let facts = serde_json::to_value(composer.facts(host)).unwrap_or_default();
     let vars = scope.vars.with_value("facts", &facts);
-    let value = Expression::compile(text).and_then(|expression| expression.evaluate(&vars));
+    let value = Expression::compile(&sizes_in_bytes(text)).and_then(|expression| expression.evaluate(&vars));
     match value.map_err(|error| error.to_string())? {
         Value::Bool(flag) => Ok(Answer::Bool(flag)),
         Value::Number(number) => number.as_f64().map(Answer::Number).ok_or_else(|| "is no number".to_owned()),

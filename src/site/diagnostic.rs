@@ -74,14 +74,16 @@ impl Diagnostic {
     }
 }
 
-/// The known word a typo most likely meant, if any is near.
+/// The known word a typo, or a word cut short, most likely meant, if any is near.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |word: &str| strsim::damerau_levenshtein(&written.to_lowercase(), &word.to_lowercase());
-    let limit = written.chars().count().div_ceil(3).max(1);
+    let written = written.to_lowercase();
+    let length = written.chars().count();
+    let limit = length.div_ceil(3).max(1);
+    let is_start = |word: &str| length >= 4 && word.to_lowercase().starts_with(&written);
     known
         .into_iter()
-        .map(|word| (distance(word), word))
-        .filter(|(distance, _)| *distance <= limit)
+        .map(|word| (strsim::damerau_levenshtein(&written, &word.to_lowercase()), word))
+        .filter(|(distance, word)| *distance <= limit || is_start(word))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
@@ -89,7 +91,8 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
 /// Puts diagnostics in the order in which someone would mend them: by file, then by place.
 pub fn sort(diagnostics: &mut [Diagnostic], sources: &Sources) {
     diagnostics.sort_by_cached_key(|diagnostic| {
-        diagnostic.span.map(|span| (sources.path(span.file).to_owned(), span.start, diagnostic.severity))
+        let place = diagnostic.span.map(|span| (sources.path(span.file).to_owned(), span.start));
+        (place, diagnostic.severity)
     });
 }
 

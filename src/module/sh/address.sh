@@ -43,7 +43,8 @@ FOUND
 
 # address_device ADDRESS: fails, naming the host's networks, where no device belongs to the address.
 address_device() {
-    [ -n "$dev" ] || dev=$(ip -o route show to match "$ip" scope link | sed -n '/^default/d;s/.* dev \([^ ]*\).*/\1/p;q')
+    [ -n "$dev" ] && return
+    dev=$(ip -o route show to match "$ip" scope link | sed -n '/^default/d;s/.* dev \([^ ]*\).*/\1/p;q')
     [ -n "$dev" ] && return
     has=$(ip -o addr show scope global | while read -r _ name _ cidr _; do printf ' %s (%s)' "$cidr" "$name"; done)
     address_fail "no device in the network of $1; this host has${has:- no address at all}"
@@ -103,6 +104,7 @@ address_claim() {
     ip=${address%/*}
     case $ip in *:*) bits=128 ;; esac
     address_note absent || return
+    address_undrop
     address_add && address_announcer "$ip" "$dev"
 }
 
@@ -141,11 +143,11 @@ address_can_announce() {
         case $claim in
             *=*:*)
                 address_na_tool ||
-                    echo "IPv6 is announced only once: install ndptool (Debian: libndp-tools, RHEL: libndp) to repeat it" >&2
+                    echo "${claim#*=} is announced only once; ndptool (Debian: libndp-tools) could repeat it" >&2
                 ;;
             *)
                 command -v arping >/dev/null ||
-                    address_fail "cannot announce ${claim#*=}: install arping (Debian, Alpine: iputils-arping, RHEL: iputils)"
+                    address_fail "cannot announce ${claim#*=}: no arping; install iputils-arping (RHEL: iputils)"
                 ;;
         esac
     done
@@ -161,7 +163,8 @@ address_na_tool() {
 address_announcer() {
     address_hush "$1"
     [ -d "$RV_DIR/announcer" ] || mkdir -p "$RV_DIR/announcer" || return
-    [ "${1#*:}" != "$1" ] || arping -q -U -c 1 -w 1 -I "$2" "$1" </dev/null >/dev/null 2>&1 8>&- 9>&- &
+    # Habets' arping takes this for a mistake, says nothing, and is asked again below.
+    [ "${1#*:}" != "$1" ] || arping -q -U -c 1 -w 1 -I "$2" -s "$1" "$1" </dev/null >/dev/null 2>&1 8>&- 9>&- &
     setsid sh -s -- "$1" "$2" "$RV_DIR/epoch" "${RV_EPOCH:-}" <<'ANNOUNCER' >/dev/null 2>&1 8>&- 9>&- &
 say() {
     case $1 in
@@ -169,8 +172,8 @@ say() {
             if command -v ndptool; then ndptool -t na -U -i "$2" -T "$1" send; else ndsend "$1" "$2"; fi
             ;;
         *)
-            arping -q -U -c 1 -w 1 -I "$2" "$1" &
-            arping -q $reply -c 1 -w 1 -I "$2" "$1" &
+            arping -q -U -c 1 -w 1 -I "$2" $from "$1" "$1" &
+            arping -q $reply -c 1 -w 1 -I "$2" $from "$1" "$1" &
             ;;
     esac </dev/null
 }
@@ -179,8 +182,8 @@ ours() {
     [ ! -r "$3" ] || read -r now <"$3"
     [ "$now" = "$4" ] && [ -n "$(ip -o addr show to "$1" dev "$2")" ]
 }
-reply=-A
-case $(arping -V 2>&1 </dev/null) in *ARPing*) reply='-U -P' ;; esac
+reply=-A from=-s
+case $(arping -V 2>&1 </dev/null) in *ARPing*) reply='-U -P' from=-S ;; esac
 for pause in 0 0.05 0.1 0.2 0.4 5 0.05 0.1 0.2 0.4; do
     sleep "$pause"
     ours "$@" || exit 0
@@ -285,22 +288,28 @@ address_absent() (
     done
 )
 
-# address_release: in this order, so that no half-dead connection answers a client once more: drop, end, delete.
-address_release() (
-    trap address_undrop EXIT
-    trap 'exit 143' TERM INT HUP
+# address_release: in this order, so that no half-dead connection answers a client once more: drop, end, delete. The
+# resets still go out: they tell clients that wait for an answer. Ending the drop takes the kernel longest and nobody
+# waits for it.
+address_release() {
     address_drop
-    ! command -v ss >/dev/null || ss -K -n src "$ip" >/dev/null 2>&1
-    prefix=$as
-    [ "$as" != dadfailed ] || prefix=$bits
-    ip addr del "$ip/$prefix" dev "$on" && ip route flush cache 2>/dev/null
-)
+    case $ip in *:*) end="[$ip]" ;; *) end=$ip ;; esac
+    ! command -v ss >/dev/null || ss -K -n src "$end" >/dev/null 2>&1
+    [ "$as" != dadfailed ] || as=$bits
+    ip addr del "$ip/$as" dev "$on" && ip route flush cache 2>/dev/null
+    released=$?
+    address_undrop </dev/null >/dev/null 2>&1 8>&- 9>&- &
+    return "$released"
+}
 
+# address_drop: with nft or iptables, whichever there is; without either, a client may get an answer of a connection
+# that is about to end. A file says that packets are dropped, for an address_up after a release that was killed.
 address_drop() {
-    family=ip
-    [ "$bits" = 32 ] || family=ip6
+    [ "$bits" = 32 ] && family=ip || family=ip6
     table=reveille_$(printf %s "$ip" | tr -c '0-9a-f' _)
-    if command -v nft >/dev/null && nft -f - 2>/dev/null <<RULES; then
+    if command -v nft >/dev/null; then
+        echo "nft delete table inet $table" >"$RV_DIR/dropped-$ip"
+        nft -f - 2>/dev/null <<RULES
 table inet $table {
     chain incoming {
         type filter hook input priority -300
@@ -308,19 +317,17 @@ table inet $table {
     }
 }
 RULES
-        dropped=nft
-    elif command -v "${family}tables" >/dev/null && "${family}tables" -w -I INPUT -d "$ip" -j DROP 2>/dev/null; then
-        dropped=${family}tables
-    else
-        dropped=''
+    elif command -v "${family}tables" >/dev/null; then
+        echo "${family}tables -w -D INPUT -d $ip -j DROP" >"$RV_DIR/dropped-$ip"
+        "${family}tables" -w -I INPUT -d "$ip" -j DROP 2>/dev/null
     fi
 }
 
+# address_undrop: ends the drop of `ip`, if one was left.
 address_undrop() {
-    case $dropped in
-        nft) nft delete table inet "$table" ;;
-        ip*) "$dropped" -w -D INPUT -d "$ip" -j DROP ;;
-    esac
+    [ -f "$RV_DIR/dropped-$ip" ] || return 0
+    sh "$RV_DIR/dropped-$ip" 2>/dev/null
+    rm -f "$RV_DIR/dropped-$ip"
 }
 
 # address_staged ADDRESS…: not held here, but a process may bind to it already.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Subject;
 use super::pool::{Pool, PoolHost};
 use crate::site::Site;
-use crate::site::diagnostic::Diagnostic;
+use crate::site::diagnostic::{Diagnostic, Severity};
 use crate::site::inventory::ConnectionDefaults;
 use crate::site::playbook::Playbook;
 use crate::site::source::Span;
@@ -22,6 +22,14 @@ pub(super) fn check_inventory(site: &Site, out: &mut Vec<Diagnostic>) {
             let message = format!("there is no inventory `{}`", path.value.display());
             out.push(Diagnostic::error("missing-file", path.span, message));
         }
+    }
+    if site.inventory.hosts().next().is_none() {
+        out.push(Diagnostic {
+            severity: Severity::Warning,
+            span: None,
+            ..Diagnostic::error("no-hosts", Span::default(), "the inventory has no hosts")
+                .hint("write one, `inventory/hosts.yml`, or name one by `-i`")
+        });
     }
     let render = |text: &str, host: &_| {
         let vars = Vars::new(&site.host_vars(host)).with(&Vars::new(&site.extra_vars));
@@ -42,11 +50,6 @@ pub(super) fn check_inventory(site: &Site, out: &mut Vec<Diagnostic>) {
 pub(super) fn pool(site: &Site, playbook: &Playbook, out: &mut Vec<Diagnostic>) -> Pool {
     let pattern = &playbook.hosts;
     if site.inventory.hosts().next().is_none() {
-        let message = "the inventory has no hosts";
-        out.push(
-            Diagnostic::warning("empty-pool", pattern.span, message)
-                .hint("write one, `inventory/hosts.yml`, or name one by `-i`"),
-        );
         return Pool::default();
     }
     match site.inventory.select(pattern) {
