@@ -20,6 +20,7 @@ mod rig;
 #[cfg(test)]
 mod tests;
 pub mod event;
+pub mod gather;
 mod inject;
 mod interrupt;
 mod job;
