@@ -5,5 +5,5 @@ pub mod lab;
 pub mod module;
 pub mod plan;
 pub mod site;
-pub mod transport;
 pub mod template;
+pub mod transport;

@@ -223,19 +223,19 @@ fn become_command(mut command: std::process::Command) -> anyhow::Error {
 }
 
 /// Goes on as the same program in the client's network.
-fn enter_client(lab: &Lab, args: &MeterArgs) -> Result<anyhow::Error> {
-    let url = Url::parse(&args.http)?;
+fn enter_client(lab: &Lab, meter: &MeterArgs) -> Result<anyhow::Error> {
+    let url = Url::parse(&meter.http)?;
     let program = env::current_exe().context("where am I")?;
     let mut argv = vec![program.into_os_string(), "lab".into(), "meter".into(), "--inside".into()];
     let host = lab.address(&url.host).map_or(url.host, |address| address.to_string());
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     argv.extend(["--http".into(), format!("http://{host}:{}{}", url.port, url.path).into()]);
-    argv.extend(["--every".into(), in_micros(args.every), "--timeout".into(), in_micros(args.timeout)]);
-    argv.extend(["--retries".into(), args.retries.to_string().into()]);
-    for (flag, time) in [("--for", args.period), ("--gap-above", args.gap_above)] {
+    argv.extend(["--every".into(), in_micros(meter.every), "--timeout".into(), in_micros(meter.timeout)]);
+    argv.extend(["--retries".into(), meter.retries.to_string().into()]);
+    for (flag, time) in [("--for", meter.period), ("--gap-above", meter.gap_above)] {
         argv.extend(time.into_iter().flat_map(|time| [flag.into(), in_micros(time)]));
     }
-    argv.extend(args.json.then(|| "--json".into()));
+    argv.extend(meter.json.then(|| "--json".into()));
     Ok(become_command(lab.command(CLIENT, argv)?))
 }
 
@@ -354,7 +354,7 @@ mod tests {
     fn times_need_units() {
         assert_eq!(duration("5ms"), Ok(Duration::from_millis(5)));
         assert_eq!(duration("2500us"), Ok(Duration::from_micros(2500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         assert!(duration("5").is_err() && duration("-1s").is_err());
     }
 

@@ -32,11 +32,7 @@ fn lists_equal_those_of_ansible() {
         let expected = std::fs::read_to_string(folder.join("expected.json")).unwrap();
         let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
         let actual = load(&folder).to_ansible_list();
-        assert!(
-            actual == expected,
-            "{}: got\n{actual:#}\nexpected\n{expected:#}",
-            folder.display()
-        );
+        assert!(actual == expected, "{}: got\n{actual:#}\nexpected\n{expected:#}", folder.display());
     }
 }
 
