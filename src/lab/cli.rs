@@ -132,7 +132,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Runs one lab command; returns the exit code. The inventory goes into the site at `site_root` unless told otherwise.
 pub async fn run(args: LabArgs, site_root: &Path) -> Result<u8> {
-    let dir = args.dir;
+    let dir = std::path::absolute(args.dir)?;
     match args.command {
         LabCommand::Up(up) => return run_up(dir, up, site_root).await,
         LabCommand::Down => run_down(&dir)?,
