@@ -350,6 +350,35 @@ mod tests {
         assert_eq!(exec.command, ["ip", "-br", "addr"]);
     }
 
+    /// The program has flags of the same names for every command.
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[arg(short, long, global = true)]
+        inventory: Vec<PathBuf>,
+        #[arg(long, global = true)]
+        json: bool,
+        #[command(subcommand)]
+        command: ProgramCommand,
+    }
+
+    #[derive(Debug, Subcommand)]
+    enum ProgramCommand {
+        Lab(LabArgs),
+    }
+
+    #[test]
+    fn flags_shared_with_the_program_mean_the_same() {
+        let parse = |words: &[&str]| {
+            let ProgramCommand::Lab(args) = Program::try_parse_from(words).unwrap().command;
+            args.command
+        };
+        for words in [["r", "--json", "lab", "status"], ["r", "lab", "status", "--json"]] {
+            assert!(matches!(parse(&words), LabCommand::Status { json: true }), "{words:?}");
+        }
+        let LabCommand::Up(up) = parse(&["r", "lab", "up", "--inventory", "x.yml"]) else { panic!() };
+        assert_eq!(up.inventory, Some("x.yml".into()));
+    }
+
     #[test]
     fn times_need_units() {
         assert_eq!(duration("5ms"), Ok(Duration::from_millis(5)));
