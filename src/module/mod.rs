@@ -7,6 +7,7 @@ pub mod address;
 mod cksum;
 pub mod command;
 pub mod copy;
+pub mod facts;
 pub mod file;
 pub mod guard;
 pub mod mount;
