@@ -95,7 +95,8 @@ impl<'a> Unwinder<'a> {
     /// Takes it all back, as far as it goes. Never gives up early.
     pub(super) async fn unwind(self, takings: Vec<Taking<'a>>, because: String) -> Unwound {
         let mut unwound = Unwound::default();
-        let (kept, takings): (Vec<_>, Vec<_>) = takings.into_iter().partition(|taking| taking.how == Way::None);
+        let (kept, takings): (Vec<_>, Vec<_>) =
+            takings.into_iter().partition(|taking| taking.how == Way::None);
         unwound.kept.extend(kept.iter().map(|taking| self.keep(taking.step)));
         if takings.is_empty() {
             return unwound;
@@ -132,7 +133,8 @@ impl<'a> Unwinder<'a> {
     }
 
     fn keep(&self, step: &PlanStep) -> StepRef {
-        let text = format!("{} may have changed {} and has no undo; it is left as it is", step.id, place(step));
+        let text =
+            format!("{} may have changed {} and has no undo; it is left as it is", step.id, place(step));
         self.teller.notice(Level::Warning, &text);
         step.id.clone()
     }
@@ -161,12 +163,7 @@ impl<'a> Unwinder<'a> {
             self.teller.notice(Level::Error, &format!("undoing {} unrecorded: {lost}", step.id));
         }
         match &taking.how {
-            Way::None => {
-                let text =
-                    format!("{} changed {} and has no undo; it is left as it is", step.id, place(step));
-                self.teller.notice(Level::Warning, &text);
-                Ok(())
-            }
+            Way::None => Ok(()),
             Way::Row(row) => self.restore(step, row.as_ref()).await,
             Way::Script(script) => self.run(step, script).await,
             Way::Redacted(_) => Err("it holds a secret, which the journal does not keep".to_owned()),

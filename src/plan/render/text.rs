@@ -55,6 +55,31 @@ pub fn last_line(plan: &Plan) -> String {
     )
 }
 
+/// What the plan comes to, in a line per service: said before a run.
+pub fn summary(plan: &Plan) -> String {
+    let name = |host: &Option<HostName>| host.as_ref().map_or("nobody".to_owned(), ToString::to_string);
+    let mut out = String::new();
+    for service in &plan.services {
+        let way = if service.from == service.to {
+            format!("primary {}", name(&service.to))
+        } else {
+            format!("primary {} -> {}", name(&service.from), name(&service.to))
+        };
+        let _ = writeln!(
+            out,
+            "{} {}: {way}, secondary {}, epoch {}",
+            plan.operation.as_str(),
+            service.service,
+            name(&service.secondary),
+            service.epoch
+        );
+        for note in &service.notes {
+            let _ = writeln!(out, "  note: {note}");
+        }
+    }
+    out + &last_line(plan)
+}
+
 fn plural(count: usize, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }
@@ -132,7 +157,7 @@ fn lane(out: &mut String, plan: &Plan, host: Option<&HostName>, detail: Detail) 
     let _ = writeln!(out, "{}", host.map_or("controller", HostName::as_str));
     for step in plan.steps.iter().filter(|step| step.host.as_ref() == host) {
         let depth = depths.get(&step.id).copied().unwrap_or(0);
-        let _ = writeln!(out, "  {depth:>2} {} {}  {}", symbol(step), short(&step.id), summary(step));
+        let _ = writeln!(out, "  {depth:>2} {} {}  {}", symbol(step), short(&step.id), what(step));
         if !step.no_log {
             commands(out, step, detail);
         }
@@ -157,7 +182,7 @@ fn short(id: &StepRef) -> &str {
     id.0.rsplit('/').next().unwrap_or(&id.0)
 }
 
-fn summary(step: &PlanStep) -> String {
+fn what(step: &PlanStep) -> String {
     match &step.work {
         Work::Script(_) if step.no_log => format!("{} (hidden: no_log)", step.module),
         Work::Script(script) => script.summary.clone(),
