@@ -1,6 +1,6 @@
 //! `reveille doctor`: every host looked at, side by side, nothing changed. A host that does not answer delays nobody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
