@@ -61,7 +61,7 @@ impl World {
         let mut command = Command::new("sh");
         command.args([
             "-c",
-            &format!("RV_RUN={}\n{prelude}\n{libraries}\n( {body}\n) 9>&- </dev/null", self.run),
+            &format!("RV_RUN={}\n{prelude}\n{libraries}\n( {body}\n) 9>&- </dev/null\nexit $?", self.run),
         ]);
         command.env("RV_ROOT", self.root.path()).env("RV_CGROUP", &self.cgroup).env("SSH_CLIENT", "secret");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);

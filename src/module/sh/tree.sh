@@ -81,7 +81,7 @@ tree_add() {
 # tree_walk: prints `pid state` of everything in the session or group, of what carries our mark in its environment, and
 # of all children of these. For hosts without cgroups.
 tree_walk() {
-  tree_marked=$(grep -lsF "REVEILLE_PROCESS=$RV_SERVICE/$name;" /proc/[0-9]*/environ)
+  tree_marked=$(grep -lszxF "REVEILLE_PROCESS=$RV_SERVICE/$name" /proc/[0-9]*/environ 2>/dev/null)
   # shellcheck disable=SC2002 # a file that is gone by now must not end awk
   cat /proc/[0-9]*/stat 2>/dev/null | awk -v leader="$pid" -v start="$start" -v marked="$tree_marked" '
     # A name may hold newlines: go on until the line ends as one of these lines ends.
