@@ -1,6 +1,8 @@
 //! The `process` module, the guard and the facts, run for real with `sh` on this machine: below a folder and cgroups
 //! of each test's own, by each way to put a process to sleep that the machine has.
 
+#![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
+
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -76,7 +78,7 @@ impl World {
     #[track_caller]
     fn run(&self, body: &str) -> String {
         let output = self.output(body);
-        assert!(output.status.success(), "{body} in {:?}: {output:?}", self.cgroup);
+        assert!(output.status.success(), "{body} in {}: {output:?}", self.cgroup.display());
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -487,6 +489,42 @@ fn killed_at_any_point_it_is_started_once() {
             assert!(sessions.iter().all(|session| *session == world.pid("s")), "{sessions:?}");
             world.run("process_absent s --stop KILL:0s");
         }
+    }
+}
+
+#[test]
+fn killed_at_any_point_a_wake_and_an_end_are_finished_by_the_next() {
+    for world in World::each() {
+        for step in 0..6 {
+            for act in ["awake", "absent"] {
+                world.run("process_asleep s --ready file:/ -- sh -c 'sleep 1000 & wait'");
+                let child = world.command(Mode::Write, &format!("process_{act} s")).spawn().unwrap();
+                sleep(Duration::from_millis(5 * step));
+                signal_group(&child, "KILL");
+                child.wait_with_output().unwrap();
+                world.run(&format!("process_{act} s && process_is {act} s"));
+                let gone = world.living().is_empty();
+                assert_eq!(gone, act == "absent", "{act} killed after {} ms in {:?}", 5 * step, world.cgroup);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tree_that_never_stops_growing_sleeps_and_ends() {
+    for world in World::each() {
+        let grow = "while :; do (sleep 0.1 &); setsid sleep 0.1 & sleep 0.01; done";
+        world.run(&format!("process_asleep s -- sh -c '{grow}'"));
+        let mut asleep = world.living();
+        assert!(asleep.len() > 2, "{asleep:?}");
+        // Their time is long over: they would be gone if they ran, and others there.
+        sleep(Duration::from_millis(150));
+        let mut later = world.living();
+        asleep.sort_unstable();
+        later.sort_unstable();
+        assert_eq!(later, asleep, "{:?}", world.cgroup);
+        world.run("process_absent s --stop KILL:1s");
+        assert_eq!(world.living(), Vec::<u32>::new());
     }
 }
 
