@@ -1,9 +1,13 @@
 //! reveille: wakes a service's sleeping copy on another host, over SSH.
 
+pub mod cli;
 pub mod engine;
 pub mod lab;
 pub mod module;
 pub mod plan;
+pub mod probe;
+pub mod report;
 pub mod site;
+pub mod store;
 pub mod template;
 pub mod transport;

@@ -1,3 +1,42 @@
-//! Runs a plan: one dispatcher owns the state, one future per step, every act journaled before it happens.
+//! Runs a plan: one dispatcher owns the state, one future per batch of steps, every act journaled before it happens.
+//!
+//! [`run`] is what `cli` calls. What goes out while it runs is [`event::Event`]s; what stays is the journal.
+//!
+//! ```text
+//! run ── dispatcher: select! ── settle: what an end means ── branch: the fate of each service
+//!            │                                                    │
+//!         batch → script → job → transport                   unwind → script → job → transport
+//!                            └── markers: whose output           recover: the same, from a journal
+//! ```
 
+mod batch;
+mod branch;
+mod conditions;
+mod dispatcher;
 pub mod event;
+#[cfg(test)]
+mod fake;
+pub mod gather;
+mod inject;
+mod interrupt;
+mod job;
+mod markers;
+mod ports;
+mod recap;
+pub mod record;
+pub mod recover;
+#[cfg(test)]
+mod rig;
+mod script;
+mod settle;
+mod teller;
+#[cfg(test)]
+mod tests;
+mod unwind;
+mod work;
+
+pub use dispatcher::{Ending, RunOptions, StartError, run};
+pub use inject::{Fault, Inject, Moment};
+pub use interrupt::Interrupt;
+pub use ports::{Late, ProbeOutcome, Prober, Tools};
+pub use script::Reach;

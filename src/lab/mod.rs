@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+pub use self::cli::LabArgs;
 pub use self::network::{Cut, Link};
 pub use self::options::{DEFAULT_DIR, DEFAULT_SUBNET, Kind, MAX_HOSTS, Options};
 pub use self::preflight::missing;
@@ -83,6 +84,11 @@ impl Lab {
         Ok(there)
     }
 
+    /// What namespaces, interface and control group of a lab in `dir` are called, whether or not it is up.
+    pub fn tag(dir: &Path) -> String {
+        state::tag(dir)
+    }
+
     /// What was decided about this lab: names, addresses, folders.
     pub fn state(&self) -> &State {
         &self.state
@@ -115,7 +121,9 @@ impl Lab {
     pub fn cut(&self, host: &str, cut: Cut) -> Result<()> {
         let host = self.state.host(host)?;
         ensure!(host::is_on(&self.state, host), "{} is off: it has no cable to cut", host.name);
-        network::heal(&self.state, host)?;
+        if network::link(&self.state, host) != Link::Up {
+            network::heal(&self.state, host)?;
+        }
         network::cut(&self.state, host, cut)
     }
 

@@ -7,11 +7,13 @@ use std::fmt;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::wait_until;
 use super::state::{Host, State};
 use super::tool::{run, run_with_input, tool};
 
@@ -183,7 +185,8 @@ pub(super) fn cut(state: &State, host: &Host, cut: Cut) -> Result<()> {
     }
 }
 
-/// Undoes every kind of cut.
+/// Undoes every kind of cut and waits until the cable carries again: after a lost carrier the kernel takes up to a
+/// second, as a real interface does.
 pub(super) fn heal(state: &State, host: &Host) -> Result<()> {
     let (switch, name) = (namespace(state, "switch"), host.name.as_str());
     batch(Some(&switch), &format!("link set {name} up\n"))?;
@@ -191,9 +194,18 @@ pub(super) fn heal(state: &State, host: &Host) -> Result<()> {
     if has_one_way_cut(state, host) {
         batch(None, &format!("neigh del {} dev {}\n", state.address(host), state.tag()))?;
     }
+    let carries = || is_operational(&switch, name) && is_operational(&namespace(state, name), "eth0");
+    ensure!(wait_until(CARRIER_DEADLINE, carries), "{name} got no carrier within {CARRIER_DEADLINE:?}");
     Ok(())
 }
 
+/// Whether the kernel sends through a device: RFC 2863's operational status, not only the carrier.
+fn is_operational(namespace: &str, device: &str) -> bool {
+    let shown = run(tool("ip").args(["-n", namespace, "-o", "link", "show", "dev", device]));
+    shown.is_ok_and(|line| line.contains(" state UP "))
+}
+
+const CARRIER_DEADLINE: Duration = Duration::from_secs(5);
 const PORT_DISABLED: &str = "0";
 const PORT_FORWARDING: &str = "3";
 const NOBODY: &str = "02:00:00:00:00:01";

@@ -26,8 +26,10 @@ mount_kernel_files() {
     mount --bind proc/sys proc/sys
     mount --bind proc/sys/net proc/sys/net
     mount -o remount,bind,ro proc/sys
-    mount --bind proc/sysrq-trigger proc/sysrq-trigger
-    mount -o remount,bind,ro proc/sysrq-trigger
+    if [ -e proc/sysrq-trigger ]; then
+        mount --bind proc/sysrq-trigger proc/sysrq-trigger
+        mount -o remount,bind,ro proc/sysrq-trigger
+    fi
     mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
 }
@@ -100,9 +102,13 @@ systemd)
     ;;
 nspawn)
     mount_disk
+    # Its lock files and folders per machine, which a power cut would leave behind.
+    mkdir -p /run/systemd/nspawn
+    mount -t tmpfs tmpfs /run/systemd/nspawn
     export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_NSPAWN_USE_CGNS=1
     exec systemd-nspawn --quiet --register=no --keep-unit --directory="$ROOT" --machine="$NETNS" --hostname="$HOST" \
-        --network-namespace-path="/run/netns/$NETNS" --capability=all --bind="$SHARED:/srv/shared" \
+        --network-namespace-path="/run/netns/$NETNS" --bind="$SHARED:/srv/shared" \
+        --capability=all --drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE,CAP_SYS_RAWIO \
         --resolv-conf=off --link-journal=no --timezone=off --console=pipe \
         --boot systemd.unit=multi-user.target systemd.log_level=warning
     ;;

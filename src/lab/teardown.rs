@@ -26,7 +26,6 @@ pub(super) fn tear_down(dir: &Path) -> Result<()> {
         cgroup2.map_or(Ok(()), |root| cgroup::kill(&root.join(&tag))),
         network::remove_all(&tag),
         remove_version_1_groups(&tag),
-        remove_nspawn_traces(&tag),
         state.and_then(|state| state.inventory).map_or(Ok(()), |file| inventory::remove(&file, dir)),
         unmount(dir),
     ];
@@ -56,25 +55,6 @@ fn remove_version_1_groups(tag: &str) -> Result<()> {
             if group.is_dir() && !cgroup::wait_until(UNMOUNT_DEADLINE, || cgroup::remove(&group).is_ok()) {
                 bail!("cannot remove the control group {}", group.display());
             }
-        }
-    }
-    Ok(())
-}
-
-/// A killed `systemd-nspawn` leaves a folder per machine behind.
-fn remove_nspawn_traces(tag: &str) -> Result<()> {
-    let prefix = format!("{tag}-");
-    for folder in ["propagate", "unix-export", "locks"] {
-        let entries =
-            fs::read_dir(Path::new("/run/systemd/nspawn").join(folder)).into_iter().flatten().flatten();
-        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
-            let path = entry.path();
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                fs::remove_dir(&path)
-            } else {
-                fs::remove_file(&path)
-            }
-            .with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
     Ok(())

@@ -155,8 +155,8 @@ pub struct ModuleError {
 
 impl ModuleError {
     /// Blames one argument.
-    fn at<T>(argument: &Sp<T>, message: impl ToString) -> Self {
-        Self { span: argument.span, message: message.to_string() }
+    fn at<T>(argument: &Sp<T>, message: impl Into<String>) -> Self {
+        Self { span: argument.span, message: message.into() }
     }
 }
 

@@ -2,13 +2,28 @@
 //!
 //! Pure. What `plan` prints, what the journal keeps and what the engine runs is one value of [`Plan`].
 
+mod choice;
+mod compose;
+mod error;
 pub mod facts;
+mod operation;
+mod phase;
 pub mod placement;
+mod planner;
+pub mod ready;
+pub mod reconcile;
+pub mod render;
+mod scope;
+pub mod status;
 pub mod table;
+pub mod timing;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::module::Probe;
+pub use error::PlanError;
+pub use planner::{Planner, Request};
+
 use crate::module::Script;
 use crate::site::address::ServiceAddress;
 use crate::site::id::{Epoch, HostName, ServiceName};
@@ -33,6 +48,18 @@ pub enum Operation {
     Reprotect,
     /// Takes a service off all its hosts.
     Teardown,
+}
+
+impl Operation {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Failover => "failover",
+            Self::Switchover => "switchover",
+            Self::Reprotect => "reprotect",
+            Self::Teardown => "teardown",
+        }
+    }
 }
 
 /// An operation on one or several services, closed and rendered.
@@ -66,6 +93,9 @@ pub struct ServicePlan {
     /// Primary before and after; `None` where there is none.
     pub from: Option<HostName>,
     pub to: Option<HostName>,
+    /// Whether `from` said that it serves when the plan was made.
+    #[serde(default)]
+    pub serving: bool,
     /// Secondary after the plan.
     pub secondary: Option<HostName>,
     pub epoch_before: Epoch,
@@ -109,6 +139,8 @@ pub struct Candidate {
 pub enum Rejection {
     #[error("unreachable: {detail}")]
     Unreachable { detail: String },
+    #[error("another host was asked for")]
+    NotAsked,
     #[error("outside --limit")]
     Limited,
     #[error("not in the pool: reveille_pool is false")]
@@ -135,6 +167,19 @@ pub enum Rejection {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepRef(pub String);
+
+impl StepRef {
+    /// The host the step was laid out for; `None` for steps of the controller.
+    pub fn host(&self) -> Option<HostName> {
+        HostName::try_from(self.0.split('/').nth(1)?).ok()
+    }
+
+    /// The step's id within its stage.
+    pub fn id(&self) -> &str {
+        let last = self.0.rsplit('/').next().unwrap_or(&self.0);
+        last.split_once('.').map_or(last, |(_, id)| id)
+    }
+}
 
 impl std::fmt::Display for StepRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -201,6 +246,35 @@ pub enum Stage {
     Prove,
     Commit,
     Teardown,
+}
+
+impl Stage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quarantine => "quarantine",
+            Self::Prepare => "prepare",
+            Self::Sleep => "sleep",
+            Self::Release => "release",
+            Self::Evidence => "evidence",
+            Self::Wake => "wake",
+            Self::Ifconfig => "ifconfig",
+            Self::Prove => "prove",
+            Self::Commit => "commit",
+            Self::Teardown => "teardown",
+        }
+    }
+
+    /// The phase of the playbook that the stage's steps come from, if any.
+    pub fn phase(self) -> Option<Phase> {
+        match self {
+            Self::Prepare => Some(Phase::Prepare),
+            Self::Sleep => Some(Phase::Sleep),
+            Self::Wake => Some(Phase::Wake),
+            Self::Ifconfig => Some(Phase::Ifconfig),
+            Self::Quarantine | Self::Release | Self::Teardown => Some(Phase::Teardown),
+            Self::Evidence | Self::Prove | Self::Commit => None,
+        }
+    }
 }
 
 impl From<Phase> for Stage {

@@ -15,8 +15,8 @@ const LOAD_STEP: f64 = 0.5;
 /// What a role on any service costs a candidate, so that hosts without one come first.
 const ROLE_COST: f64 = 1000.0;
 
-/// What being the host already is worth.
-const STICKINESS: f64 = 0.25;
+/// What a sleeping copy that can be woken is worth: more than any load, and than the roles of a real site.
+const COPY_WORTH: f64 = 100_000.0;
 
 /// One choice to be made.
 pub struct Question<'a> {
@@ -29,7 +29,7 @@ pub struct Question<'a> {
     pub excluded: &'a BTreeMap<HostName, Rejection>,
     /// How many roles each host holds, by the table and by choices made earlier in this plan.
     pub roles: &'a BTreeMap<HostName, usize>,
-    /// The host that has the role now, if any.
+    /// The host that keeps a sleeping copy which can be woken, if any.
     pub holder: Option<&'a HostName>,
     pub require: &'a [String],
     pub prefer: &'a [Wish],
@@ -129,7 +129,7 @@ impl Question<'_> {
         let steps = ((facts.load_per_cpu - lightest).max(0.0) / LOAD_STEP).floor();
         parts.push(("load".to_owned(), 0.0 - steps));
         if self.holder == Some(host) {
-            parts.push(("stays".to_owned(), STICKINESS));
+            parts.push(("sleeping copy".to_owned(), COPY_WORTH));
         }
         for wish in self.prefer {
             if let Some(part) = self.wish(host, wish)? {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_holder_stays_among_equals() {
+    fn the_host_with_the_sleeping_copy_wins() {
         let table = ask(&facts(&[("h1", 0.0), ("h2", 0.0)]), &[], Some("h2"));
         assert_eq!(table.chosen, Some(host("h2")));
     }

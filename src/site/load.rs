@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Site;
 use super::decode;
 use super::diagnostic::{Diagnostic, Severity};
+use super::inventory::Inventory;
 use super::playbook::Playbook;
 use super::settings::Settings;
 use super::source::FileId;
@@ -33,6 +34,7 @@ impl Site {
         let mut out = Vec::new();
         site.read_settings(&mut out);
         site.read_extra_vars(&options.extra_vars, &mut out);
+        site.read_inventory(&options.inventory, &mut out);
         site.read_playbooks(&mut out);
         site.read_templates(&mut out);
         (site, out)
@@ -41,10 +43,24 @@ impl Site {
     fn read_settings(&mut self, out: &mut Vec<Diagnostic>) {
         if self.root.join("reveille.yml").is_file()
             && let Some(file) = self.read_file("reveille.yml", out)
-            && let Some(settings) = decode::file::<Settings>(file, &self.sources, out, &mut self.lost)
         {
-            self.settings = settings;
+            self.settings_file = Some(file);
+            self.settings =
+                decode::file::<Settings>(file, &self.sources, out, &mut self.lost).unwrap_or_default();
         }
+    }
+
+    /// The inventory named on the command line, else the settings' own; a site without any has no hosts.
+    fn read_inventory(&mut self, named: &[PathBuf], out: &mut Vec<Diagnostic>) {
+        let own = || {
+            let paths = self.settings.inventory.iter().map(|path| self.root.join(&path.value));
+            let shown = paths.map(|path| path.strip_prefix(".").map(Path::to_owned).unwrap_or(path));
+            shown.filter(|path| path.exists()).collect()
+        };
+        let paths: Vec<PathBuf> = if named.is_empty() { own() } else { named.to_vec() };
+        let before = self.sources.len();
+        self.inventory = Inventory::load(&paths, &mut self.sources, out);
+        self.inventory_files = self.sources.ids().skip(before).collect();
     }
 
     fn read_playbooks(&mut self, out: &mut Vec<Diagnostic>) {

@@ -7,26 +7,35 @@ use indexmap::IndexMap;
 
 use self::decode::Lost;
 use self::id::ServiceName;
+use self::inventory::Inventory;
 use self::playbook::Playbook;
 use self::settings::Settings;
 use self::source::{FileId, Sources};
 
 pub mod action;
 pub mod address;
+pub mod check;
 pub mod decode;
 pub mod diagnostic;
 mod extra_vars;
+pub mod graph;
+pub mod hosts;
 pub mod id;
+pub mod inventory;
 pub mod load;
 pub mod playbook;
 pub mod quantity;
+pub(crate) mod reads;
 pub mod schema;
 pub mod secret;
 pub mod settings;
 mod shape;
 pub mod source;
 pub mod step;
+pub mod texts;
+pub mod token;
 pub mod yaml;
+mod yaml11;
 
 /// Everything a user wrote, as far as it could be read. Made by [`Site::load`](load).
 #[derive(Debug, Default)]
@@ -34,6 +43,9 @@ pub struct Site {
     /// The folder that holds `reveille.yml` and `playbooks/`.
     pub root: PathBuf,
     pub settings: Settings,
+    pub inventory: Inventory,
+    /// The files the inventory was read from.
+    pub(crate) inventory_files: Vec<FileId>,
     /// By service, in the order of their file names.
     pub playbooks: IndexMap<ServiceName, Playbook>,
     /// Variables of `-e`: the strongest.
@@ -44,6 +56,8 @@ pub struct Site {
     /// Playbooks whose service another playbook has already.
     pub(crate) doubles: Vec<Playbook>,
     pub(crate) lost: Lost,
+    /// `reveille.yml`, if there is one.
+    pub(crate) settings_file: Option<FileId>,
 }
 
 impl Site {
@@ -78,8 +92,12 @@ impl Site {
     }
 
     /// Every playbook that could be read, those with a service name that is taken included.
-    #[expect(dead_code, reason = "read by the checks, which come next")]
     pub(crate) fn all_playbooks(&self) -> impl Iterator<Item = &Playbook> {
         self.playbooks.values().chain(&self.doubles)
+    }
+
+    /// Whether `name` stood in a part of `reveille.yml` that could not be read.
+    pub(crate) fn lost_in_settings(&self, name: &str) -> bool {
+        self.settings_file.is_some_and(|file| self.lost.has(file, name))
     }
 }

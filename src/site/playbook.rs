@@ -109,6 +109,11 @@ pub enum Phase {
 impl Phase {
     pub const ALL: [Self; 5] = [Self::Prepare, Self::Sleep, Self::Wake, Self::Ifconfig, Self::Teardown];
 
+    /// Whether this phase has ended on a host before the other begins there. `teardown` stands apart.
+    pub fn comes_before(self, other: Self) -> bool {
+        self < other && other != Self::Teardown
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Prepare => "prepare",

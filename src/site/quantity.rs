@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use regex::{Captures, Regex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +153,21 @@ impl JsonSchema for ByteSize {
     }
 }
 
+static SIZE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b([0-9]+)(TiB|GiB|MiB|KiB|TB|GB|MB|kB|B)\b").expect("a constant"));
+
+/// An expression with its sizes as plain numbers of bytes: `facts.mem_available > 256MiB` as the engine knows it.
+pub fn sizes_in_bytes(expression: &str) -> String {
+    let bytes =
+        |found: &Captures<'_>| found[0].parse::<ByteSize>().map_or(found[0].to_owned(), |b| b.0.to_string());
+    SIZE.replace_all(expression, bytes).into_owned()
+}
+
+/// An expression with some number of the same width for each size, so that places in it stay true.
+pub(super) fn sizes_as_digits(expression: &str) -> String {
+    SIZE.replace_all(expression, |found: &Captures<'_>| "1".repeat(found[0].len())).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,5 +187,11 @@ mod tests {
         assert!("12".parse::<ByteSize>().unwrap_err().contains("no unit"));
         assert_eq!(ByteSize(1536).to_string(), "1536B");
         assert_eq!(ByteSize(256 << 20).to_string(), "256MiB");
+    }
+
+    #[test]
+    fn sizes_in_an_expression_become_numbers() {
+        assert_eq!(sizes_in_bytes("facts.x1kB > 1KiB and y < 2B"), "facts.x1kB > 1024 and y < 2");
+        assert_eq!(sizes_as_digits("a > 256MiB"), "a > 111111");
     }
 }

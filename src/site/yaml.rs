@@ -10,6 +10,7 @@ use serde_yaml::Spanned;
 
 use super::diagnostic::Diagnostic;
 use super::source::{FileId, Sources, Span};
+use super::yaml11;
 
 /// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,11 +90,28 @@ impl Node {
     }
 }
 
+/// How unquoted words are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// YAML 1.2, and JSON: `yes` is a word.
+    Core,
+    /// YAML 1.1, as Ansible reads it: `yes` is a boolean, `0644` is octal.
+    Yaml11,
+}
+
 /// Parses the one document of `file`. An empty file is [`Value::Null`].
 ///
 /// # Errors
 /// One diagnostic at the place where the text stops being YAML.
 pub fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
+    parse_as(sources, file, Schema::Core)
+}
+
+/// Like [`parse`], with a choice of how unquoted words are read.
+///
+/// # Errors
+/// One diagnostic at the place where the text stops being YAML.
+pub fn parse_as(sources: &Sources, file: FileId, schema: Schema) -> Result<Node, Box<Diagnostic>> {
     let text = sources.text(file);
     let options = serde_yaml::options! {
         duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::PassThrough,
@@ -102,7 +120,7 @@ pub fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
         with_snippet: false,
         budget: serde_yaml::budget! { max_nodes: 200_000, max_depth: 64, max_documents: 1 },
     };
-    let place = Place { file, text };
+    let place = Place { file, text, schema };
     match serde_yaml::from_str_with_options::<Option<Spanned<Raw>>>(text, options) {
         Ok(Some(raw)) => Ok(place.node(raw)),
         Ok(None) => Ok(Node { value: Value::Null, span: Span { file, start: 0, end: 0 } }),
@@ -141,6 +159,16 @@ fn advice(text: &str, at: usize) -> Option<&'static str> {
     }
 }
 
+/// What an unquoted key is in YAML 1.1, where keys have types too; any other key is its text.
+pub fn key_value(sources: &Sources, key: &Key) -> Value {
+    let (text, Span { start, end, .. }) = (sources.text(key.span.file), key.span);
+    if text.get(start..end) == Some(key.text.as_str()) && yaml11::is_plain(text, start, end) {
+        yaml11::scalar(&key.text)
+    } else {
+        Value::String(key.text.clone())
+    }
+}
+
 /// The engine's tree, before its locations are turned into byte spans.
 enum Raw {
     Null,
@@ -155,6 +183,7 @@ enum Raw {
 struct Place<'a> {
     file: FileId,
     text: &'a str,
+    schema: Schema,
 }
 
 impl Place<'_> {
@@ -181,8 +210,21 @@ impl Place<'_> {
         }
     }
 
+    /// The YAML 1.1 reading of a scalar, unless its text was quoted, tagged or a block. An alias is read where
+    /// its anchor is.
+    fn retyped(&self, raw: &Spanned<Raw>) -> Option<Value> {
+        if self.schema == Schema::Core || matches!(raw.value, Raw::Seq(_) | Raw::Map(_)) {
+            return None;
+        }
+        let Span { start, end, .. } = self.span(raw.defined);
+        yaml11::is_plain(self.text, start, end).then(|| yaml11::scalar(&self.text[start..end]))
+    }
+
     fn node(&self, raw: Spanned<Raw>) -> Node {
         let mut span = self.span(raw.referenced);
+        if let Some(value) = self.retyped(&raw) {
+            return Node { value, span };
+        }
         let value = match raw.value {
             Raw::Null => Value::Null,
             Raw::Bool(b) => Value::Bool(b),

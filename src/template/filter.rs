@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
-use minijinja::value::{Rest, ValueKind};
+use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use regex::Regex;
 
@@ -117,10 +117,10 @@ fn regex_replace(text: &str, pattern: &str, replacement: Option<&str>) -> Result
 }
 
 /// The match, or the group asked for; `none` without a match.
-fn regex_search(text: &str, pattern: &str, group: Rest<String>) -> Result<Value, Error> {
+fn regex_search(text: &str, pattern: &str, group: Option<&str>) -> Result<Value, Error> {
     let pattern = compile(pattern)?;
     let Some(found) = pattern.captures(text) else { return Ok(Value::from(())) };
-    let part = match group.0.first().map(|group| group.trim_start_matches('\\')) {
+    let part = match group.map(|group| group.trim_start_matches('\\')) {
         None => found.get(0),
         Some(number) if number.bytes().all(|b| b.is_ascii_digit()) => {
             number.parse().ok().and_then(|number: usize| found.get(number))

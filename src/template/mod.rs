@@ -10,12 +10,10 @@
 //! | `command:` | [`render`] for each item | exactly one argument |
 //! | `shell:` | [`render_shell`] | quoted data, see [`shell`] |
 
-mod command;
 mod engine;
 mod error;
 mod expression;
 mod filter;
-mod quote;
 mod scope;
 pub mod shell;
 mod vars;

@@ -74,7 +74,9 @@ impl Walk {
     }
 
     fn block(&mut self, body: &[Stmt<'_>]) {
-        body.iter().for_each(|statement| self.statement(statement));
+        for statement in body {
+            self.statement(statement);
+        }
     }
 
     /// A block whose assignments end with it.

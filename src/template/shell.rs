@@ -2,7 +2,7 @@
 //!
 //! The text is POSIX shell that an author wrote; the values are whatever an inventory, a fact or a program's output
 //! holds. Each `{{ }}` value becomes a literal for the very place where it stands, inside the author's quotes too: the
-//! engine reports which bytes of the output came from which expression, and [`super::quote`] follows the shell's
+//! engine reports which bytes of the output came from which expression, and [`scan`] follows the shell's
 //! quoting rules over the author's bytes alone. Filters change a value, never this: there is no `| safe`.
 //!
 //! Where no literal can stand (backquotes, `${…}`, arithmetic, here-documents), or where the word will be read as code
@@ -10,6 +10,12 @@
 //!
 //! It is not known what other programs do with an argument (`make X={{ v }}`, SQL clients), nor what the script does
 //! later with a shell variable that was set from a value (`x={{ v }}; eval "$x"`).
+
+mod command;
+mod expansion;
+mod place;
+mod programs;
+mod scan;
 
 use std::fmt;
 use std::ops::Range;
@@ -21,9 +27,9 @@ use minijinja::{Environment, Error, ErrorKind, Output, OutputSpanKind, State, Va
 
 use super::engine::{environment, explain, syntax};
 use super::error::TemplateError;
-use super::quote::{self, Datum, Item};
 use super::vars::Vars;
 use super::{expression, filter};
+use scan::{Datum, Item};
 
 /// Written before every value, so that an empty one and two in a row stay visible. Unicode noncharacters: never text.
 const VALUE: char = '\u{FDD0}';
@@ -50,7 +56,7 @@ pub fn render_shell(text: &str, vars: &Vars) -> Result<String, TemplateError> {
             _ => items.extend(values(written).map(|datum| Item::Value(datum, span.source_range()))),
         }
     }
-    quote::join(items).map_err(|error| widen(error, text))
+    scan::join(items).map_err(|error| widen(error, text))
 }
 
 /// Refuses what [`render_shell`] would refuse whatever the values are.
@@ -64,7 +70,7 @@ pub fn check_shell(text: &str) -> Result<(), TemplateError> {
     let tree = minijinja::machinery::parse(text, "<text>", syntax()).map_err(failed)?;
     let mut paths = vec![Vec::new()];
     walk(std::slice::from_ref(&tree), &mut paths);
-    paths.into_iter().try_for_each(|items| quote::join(items).map(drop)).map_err(|error| widen(error, text))
+    paths.into_iter().try_for_each(|items| scan::join(items).map(drop)).map_err(|error| widen(error, text))
 }
 
 /// The engine's place for `v | filter` is the filter: the whole expression between the braces is clearer.
@@ -99,7 +105,9 @@ fn walk(body: &[Stmt<'_>], paths: &mut Vec<Vec<Item>>) {
                 let span = s.expr.span();
                 let range = span.start_offset as usize..span.end_offset as usize;
                 let datum = placeholder(&s.expr);
-                paths.iter_mut().for_each(|path| path.push(Item::Value(datum.clone(), range.clone())));
+                for path in paths.iter_mut() {
+                    path.push(Item::Value(datum.clone(), range.clone()));
+                }
             }
             Stmt::IfCond(s) => fork(&s.true_body, &s.false_body, paths),
             Stmt::ForLoop(s) => fork(&s.body, &s.else_body, paths),

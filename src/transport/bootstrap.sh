@@ -26,10 +26,19 @@ if kill -s 0 -- -$$ 2>/dev/null; then :; else
 fi;
 echo "$rv_nonce+ $rv_group"; echo "$rv_nonce+" >&2;
 
-# The watchdog: stdin ends when the controller or the link dies, and then so does the group. It holds neither output.
+# The watchdog: stdin ends when the controller or the link dies, and then so does the group. A link cut in silence
+# looks fine from here for hours, so a job that takes long is told how many seconds are left to it: one line. The
+# watchdog holds neither output.
+rv_end() { trap "" TERM; kill -s TERM -- -$rv_group; sleep 2; kill -s KILL -- -$rv_group; };
 (
-  while read -r rv_line <&3; do :; done; trap "" TERM;
-  kill -s TERM -- -$rv_group; sleep 2; kill -s KILL -- -$rv_group
+  while read -r rv_left <&3; do
+    (
+      exec 3<&-;
+      while [ $rv_left -gt 0 ]; do sleep 1; kill -s 0 $$ || exit; rv_left=$((rv_left - 1)); done;
+      rv_end
+    ) &
+  done;
+  rv_end
 ) >/dev/null 2>&1 & rv_watchdog=$! ;
 exec 3<&-;
 

@@ -17,6 +17,12 @@ const KILL_BUDGET: Duration = Duration::from_secs(5);
 /// How long an ended channel may take to tell its exit code.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
+/// A job that runs longer than this is worth a clock on the host, for the case that we cannot end it.
+const LONG: Duration = Duration::from_secs(1);
+
+/// The host's clock runs out this much after ours, so that it acts only when we could not.
+const HOST_GRACE: Duration = Duration::from_secs(2);
+
 /// What of a login's noise is kept to explain a shell that did not start.
 const NOISE_LINES: usize = 5;
 
@@ -35,7 +41,7 @@ pub(super) async fn converse(link: &dyn Link, job: Job, lines: LineSink) -> Resu
         channel = link.open(&job.run_as, &words) => channel?,
         stopped = stop.wait() => return Err(stopped.while_opening(job.deadline)),
     };
-    let mut talk = Talk::new(channel, &job.script, lines);
+    let mut talk = Talk::new(channel, &job.script, stop.at, lines);
     tokio::select! {
         ending = talk.run() => talk.outcome(ending).await,
         stopped = stop.wait() => Err(stopped.lost(talk.kill(link, &job.run_as).await)),
@@ -97,8 +103,13 @@ enum Ending {
 /// The state of one job's streams.
 struct Talk {
     channel: Channel,
+    /// What is to be sent: the script, later the time left.
     payload: Vec<u8>,
     sent: usize,
+    /// How much of the payload is the script.
+    script: usize,
+    /// When the job counts as long, and its deadline; `None` when the host was told.
+    clock: Option<(Instant, Instant)>,
     /// False when the host stopped reading before it had the whole script.
     taken: bool,
     out: Ear,
@@ -136,12 +147,15 @@ impl Ear {
 }
 
 impl Talk {
-    fn new(channel: Channel, script: &str, lines: LineSink) -> Self {
+    fn new(channel: Channel, script: &str, deadline: Option<Instant>, lines: LineSink) -> Self {
         let nonce = program::nonce();
+        let payload = program::payload(&nonce, script);
         Self {
             channel,
-            payload: program::payload(&nonce, script),
+            script: payload.len(),
+            payload,
             sent: 0,
+            clock: deadline.map(|deadline| (Instant::now() + LONG, deadline)),
             taken: true,
             out: Ear::new(&nonce),
             err: Ear::new(&nonce),
@@ -165,11 +179,17 @@ impl Talk {
 
     /// Moves some bytes, whichever way they can go first.
     async fn step(&mut self) {
-        let Self { channel, payload, sent, out, err, .. } = self;
+        let long = self.clock.map(|(long, _)| long);
+        let Self { channel, payload, sent, script, taken, out, err, .. } = self;
         tokio::select! {
+            () = sleep_until(long.unwrap_or_else(Instant::now)), if long.is_some() => self.start_host_clock(),
             written = channel.stdin.write(&payload[*sent..]), if *sent < payload.len() => match written {
                 Ok(length) if length > 0 => *sent += length,
-                _ => { self.taken = false; self.sent = self.payload.len(); }
+                // The host reads no more: it ended, or never began.
+                _ => {
+                    *taken &= *sent >= *script;
+                    *sent = payload.len();
+                }
             },
             // A failed read ends the stream: the other side is gone.
             read = channel.stdout.read(&mut out.buffer), if out.open => {
@@ -183,6 +203,18 @@ impl Talk {
                 }
             }
         }
+    }
+
+    fn start_host_clock(&mut self) {
+        if let Some((_, deadline)) = self.clock.take().filter(|_| self.taken) {
+            let left = deadline.saturating_duration_since(Instant::now()) + HOST_GRACE;
+            self.payload.extend(format!("{}\n", left.as_secs()).into_bytes());
+        }
+    }
+
+    /// The host has what it needs to run the script.
+    fn complete(&self) -> bool {
+        self.taken && self.sent >= self.script
     }
 
     fn on_stdout(&mut self, said: Said) {
@@ -218,9 +250,8 @@ impl Talk {
     /// What a channel that ended without a word means.
     async fn explain(&mut self) -> Lost {
         let code = timeout(LAST_WORD, &mut self.channel.end).await.ok().flatten();
-        let complete = self.taken && self.sent == self.payload.len();
         match ((&mut self.channel.broken).await, &self.group) {
-            (Some(reason), None) if !complete => Lost::Unreachable(reason),
+            (Some(reason), None) if !self.complete() => Lost::Unreachable(reason),
             (Some(reason), _) => Lost::Unknown(reason),
             (None, Some(_)) => Lost::Unknown("the shell that ran it was killed".to_owned()),
             (None, None) => Lost::Unreachable(self.no_shell(code)),
@@ -239,7 +270,7 @@ impl Talk {
     /// Ends the job's process group over a second channel, still listening. True when it is seen to be gone, or can
     /// never have begun.
     async fn kill(&mut self, link: &dyn Link, run_as: &RunAs) -> bool {
-        if self.sent < self.payload.len() {
+        if !self.complete() {
             return true;
         }
         let gone = timeout(KILL_BUDGET, self.kill_group(link, run_as)).await.unwrap_or(false);

@@ -17,6 +17,7 @@ mod destination;
 mod envelope;
 mod link;
 mod local;
+mod login;
 mod master;
 mod openssh;
 mod program;
@@ -113,6 +114,6 @@ pub trait Transport: Send + Sync {
     /// Connects to `host` and proves that it runs commands, so that the first job does not pay for it.
     fn warm<'a>(&'a self, host: &'a HostName) -> BoxFuture<'a, Result<(), Lost>>;
 
-    /// Ends every connection. Jobs still running end as by a lost link.
+    /// Ends every connection, or leaves it for later where that was asked for. Jobs still running end as by a lost link.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

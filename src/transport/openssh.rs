@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::conversation::converse;
 use super::link::{Channel, Link};
+use super::login::{self, Keep};
 use super::master::{Master, NoChannel};
 use super::ssh_args::{self, BadDestination};
 use super::{Destination, Exit, Job, LineSink, Lost, RunAs, Transport, runtime_dir};
@@ -30,7 +31,7 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// The hosts that are reached over ssh. Each [`Destination`] keeps its meaning for as long as this lives.
 pub struct OpenSsh {
-    hosts: BTreeMap<HostName, Arc<SshHost>>,
+    hosts: BTreeMap<HostName, SshHost>,
     /// Holds the control sockets. After `hosts`, so that it is removed after they are closed.
     _dir: TempDir,
 }
@@ -52,19 +53,29 @@ impl OpenSsh {
                 .map_err(|error| SetupError::Destination { host: host.clone(), error })?;
         }
         let dir = runtime_dir::create().map_err(SetupError::RuntimeDir)?;
-        let ssh_host = |to| Arc::new(SshHost::new(to, dir.path().to_owned()));
+        let ssh_host = |to| SshHost::new(to, dir.path().to_owned());
         let hosts = destinations.into_iter().map(|(host, to)| (host, ssh_host(to))).collect();
         Ok(Self { hosts, _dir: dir })
     }
 
-    fn host(&self, host: &HostName) -> Result<&Arc<SshHost>, Lost> {
+    /// Leaves connections open at the end, and takes up those that an earlier process left, for as long as one is not
+    /// unused for `idle` (whole seconds).
+    pub fn keep_warm(mut self, idle: Duration) -> Result<Self, SetupError> {
+        let dir = runtime_dir::kept().map_err(SetupError::RuntimeDir)?;
+        for host in self.hosts.values_mut() {
+            host.keep = Some(Keep { dir: dir.clone(), idle });
+        }
+        Ok(self)
+    }
+
+    fn host(&self, host: &HostName) -> Result<&SshHost, Lost> {
         self.hosts.get(host).ok_or_else(|| Lost::Unreachable(format!("no way to host `{host}` is known")))
     }
 }
 
 impl Transport for OpenSsh {
     fn run<'a>(&'a self, host: &'a HostName, job: Job, lines: LineSink) -> BoxFuture<'a, Result<Exit, Lost>> {
-        async move { converse(&**self.host(host)?, job, lines).await }.boxed()
+        async move { converse(self.host(host)?, job, lines).await }.boxed()
     }
 
     fn warm<'a>(&'a self, host: &'a HostName) -> BoxFuture<'a, Result<(), Lost>> {
@@ -72,7 +83,7 @@ impl Transport for OpenSsh {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        let connections: Vec<_> = self.hosts.values().filter_map(|host| host.disconnect()).collect();
+        let connections: Vec<_> = self.hosts.values().filter_map(SshHost::disconnect).collect();
         async move {
             // Ending a master is a blocking call to a local socket.
             let closed = tokio::task::spawn_blocking(move || drop(connections));
@@ -88,13 +99,20 @@ type Connection = Shared<BoxFuture<'static, Result<Arc<Master>, Lost>>>;
 struct SshHost {
     destination: Destination,
     dir: PathBuf,
+    keep: Option<Keep>,
     slots: Arc<Semaphore>,
     connection: Mutex<Option<Connection>>,
 }
 
 impl SshHost {
     fn new(destination: Destination, dir: PathBuf) -> Self {
-        Self { destination, dir, slots: Arc::new(Semaphore::new(SLOTS)), connection: Mutex::new(None) }
+        Self {
+            destination,
+            dir,
+            keep: None,
+            slots: Arc::new(Semaphore::new(SLOTS)),
+            connection: Mutex::new(None),
+        }
     }
 
     /// The connection there is or is being made; a new one when there is none, or it failed, or was lost.
@@ -107,13 +125,11 @@ impl SshHost {
                 Some(_) => {}
             }
         }
-        // A task of its own: it goes on when the one who asked first gives up.
-        let login = tokio::spawn(Master::connect(self.destination.clone(), self.dir.clone()));
-        let login = async move {
-            let master = login.await.map_err(|error| Lost::Unreachable(format!("login: {error}")))?;
-            master.map(Arc::new)
-        };
-        current.insert(login.boxed().shared()).clone()
+        let login = login::connect(self.destination.clone(), self.dir.clone(), self.keep.clone());
+        let connection = login.map(|login| login.map(Arc::new)).boxed().shared();
+        // A task of its own: the login goes on, and its failure is noticed, when the one who asked gives up.
+        tokio::spawn(connection.clone());
+        current.insert(connection).clone()
     }
 
     fn disconnect(&self) -> Option<Connection> {

@@ -1,6 +1,7 @@
 //! Sends each host's jobs the way its destination says: over ssh, or to this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -18,6 +19,11 @@ impl Router {
     pub fn new(destinations: BTreeMap<HostName, Destination>) -> Result<Self, SetupError> {
         let (local, remote): (BTreeMap<_, _>, _) = destinations.into_iter().partition(|(_, to)| to.local);
         Ok(Self { ssh: OpenSsh::new(remote)?, local: local.into_keys().collect() })
+    }
+
+    /// See [`OpenSsh::keep_warm`].
+    pub fn keep_warm(self, idle: Duration) -> Result<Self, SetupError> {
+        Ok(Self { ssh: self.ssh.keep_warm(idle)?, ..self })
     }
 
     fn by(&self, host: &HostName) -> &dyn Transport {

@@ -18,6 +18,13 @@ pub(super) fn create() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(&format!("{}-", std::process::id())).tempdir_in(&base)
 }
 
+/// The folder for the sockets of connections that stay for later processes.
+pub(super) fn kept() -> io::Result<PathBuf> {
+    let dir = base()?.join("kept");
+    own(&dir, rustix::process::getuid().as_raw())?;
+    Ok(dir)
+}
+
 /// `$XDG_RUNTIME_DIR/reveille`, or `/tmp/reveille-UID` where there is none or its path is too long.
 fn base() -> io::Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();

@@ -1,5 +1,8 @@
 //! The one integration binary: whole-system tests, one module per topic.
 
 mod check;
+mod inventory;
+mod lab;
 mod process;
+mod schema;
 mod transport;

@@ -90,25 +90,25 @@ impl Sshd {
 
     /// Signals sshd and all its sessions, but not what they run.
     pub(crate) fn signal(&self, signal: &str) {
-        let pids = self.sshds();
-        assert!(
-            Command::new("kill")
-                .arg(format!("-{signal}"))
-                .args(pids.iter().map(ToString::to_string))
-                .status()
-                .unwrap()
-                .success()
-        );
+        send(signal, self.sshds().into_iter());
     }
 
     /// Cuts every connection, as a crash of the host's sshd would.
     pub(crate) fn kill_sessions(&self) {
-        kill(self.sshds().into_iter().filter(|pid| *pid != self.process.id()));
+        send("KILL", self.sshds().into_iter().filter(|pid| *pid != self.process.id()));
     }
 
     /// How many local masters lead here.
     pub(crate) fn masters(&self) -> usize {
-        processes(&format!("{}/user_key", self.dir().display()))
+        with_argument(&self.key()).count()
+    }
+
+    pub(crate) fn signal_masters(&self, signal: &str) {
+        send(signal, with_argument(&self.key()));
+    }
+
+    fn key(&self) -> String {
+        self.dir().join("user_key").display().to_string()
     }
 
     fn sshds(&self) -> Vec<u32> {
@@ -130,7 +130,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        kill(self.sshds().into_iter());
+        send("KILL", self.sshds().into_iter());
         _ = self.process.wait();
     }
 }
@@ -183,19 +183,20 @@ pub(crate) fn processes(text: &str) -> usize {
 }
 
 pub(crate) fn kill_processes(text: &str) {
-    kill(with_argument(text));
+    send("KILL", with_argument(text));
 }
 
-fn with_argument(text: &str) -> impl Iterator<Item = u32> {
+fn with_argument(text: &str) -> impl Iterator<Item = u32> + use<'_> {
     let me = std::process::id();
     pids().filter(move |pid| {
         *pid != me && command(*pid).split('\0').skip(1).any(|word| word.contains(text) && word.len() < 200)
     })
 }
 
-fn kill(pids: impl Iterator<Item = u32>) {
+fn send(signal: &str, pids: impl Iterator<Item = u32>) {
     for pid in pids {
-        _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+        let pid = pid.to_string();
+        _ = Command::new("kill").args(["-s", signal, &pid]).stderr(Stdio::null()).status();
     }
 }
 

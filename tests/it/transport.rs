@@ -215,6 +215,7 @@ async fn only_what_left_the_session_outlives_its_job() {
         let (end, ..) = run(transport, job(&format!("setsid sleep {tag}3 & echo"))).await;
         assert_eq!(end, Ok(Exit(0)));
         assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(comes_true(|| processes(&format!("{tag}3")) == 1).await);
         sshd::kill_processes(&format!("{tag}3"));
     }
 }
@@ -270,7 +271,7 @@ async fn a_frozen_host_is_lost_in_three_keepalives_and_costs_nobody_else_time() 
         let began = Instant::now();
         let late = run(&ssh, job("true"));
         let well = async {
-            for _ in 0..20 {
+            for _ in 0..5 {
                 assert_eq!(ssh.run(&h2, job("true"), unbounded_channel().0).await, Ok(Exit(0)));
             }
             began.elapsed()
@@ -283,10 +284,30 @@ async fn a_frozen_host_is_lost_in_three_keepalives_and_costs_nobody_else_time() 
     let took = began.elapsed();
     frozen.signal("CONT");
     assert!(matches!(end, Err(Lost::Unknown(_))), "{end:?}");
-    assert!(took < keepalive * 3 + Duration::from_millis(700), "{took:?}");
+    // One second for a busy machine.
+    assert!(took < keepalive * 4, "{took:?}");
     assert!(well < keepalive, "{well:?}");
     // Thawed, it is usable again.
     assert_eq!(run(&ssh, job("exit 4")).await.0, Ok(Exit(4)));
+}
+
+#[tokio::test]
+async fn a_host_cut_off_ends_the_job_by_its_own_clock() {
+    let sshd = sshd_or_skip!();
+    let keepalive = Duration::from_secs(1);
+    let ssh = hosts([("h1", Destination { keepalive, ..sshd.destination() })]);
+    let cutting = async {
+        assert!(comes_true(|| processes("97.5") == 1).await);
+        // Longer than it takes for the job to count as long.
+        tokio::time::sleep(Duration::from_millis(1300)).await;
+        sshd.signal("STOP");
+    };
+    let job = within("sleep 97.56; sleep 97.57; true", Duration::from_secs(6));
+    let ((end, ..), ()) = tokio::join!(run(&ssh, job), cutting);
+    assert!(matches!(end, Err(Lost::Unknown(_))), "{end:?}");
+    assert_eq!(processes("97.5"), 1, "nobody told it yet");
+    assert!(comes_true(|| processes("97.5") == 0).await);
+    sshd.signal("CONT");
 }
 
 #[tokio::test]
@@ -306,6 +327,20 @@ async fn a_mute_or_closed_port_is_unreachable_in_bounded_time() {
 
     let impatient = ssh.run(&h1, within("true", Duration::from_millis(200)), unbounded_channel().0).await;
     assert!(matches!(impatient, Err(Lost::Unreachable(_))), "{impatient:?}");
+}
+
+#[tokio::test]
+async fn a_login_that_failed_unheard_is_not_held_against_the_host() {
+    let sshd = sshd_or_skip!();
+    let connect_timeout = Duration::from_secs(2);
+    let ssh = hosts([("h1", Destination { connect_timeout, ..sshd.destination() })]);
+    sshd.signal("STOP");
+    let (end, ..) = run(&ssh, within("true", Duration::from_millis(100))).await;
+    assert!(matches!(end, Err(Lost::Unreachable(_))), "{end:?}");
+    assert!(comes_true(|| sshd.masters() == 0).await, "the login is given up");
+    sshd.signal("CONT");
+    let (end, ..) = run(&ssh, job("exit 3")).await;
+    assert_eq!(end, Ok(Exit(3)));
 }
 
 #[tokio::test]
@@ -425,6 +460,37 @@ async fn closing_ends_the_connection_and_leaves_no_socket() {
     assert_eq!(sshd.masters(), 1);
     router.close().await;
     assert!(comes_true(|| sshd.masters() == 0).await);
+}
+
+#[tokio::test]
+async fn a_kept_connection_serves_later_processes_and_a_stale_one_holds_up_none() {
+    let sshd = sshd_or_skip!();
+    let connect_timeout = Duration::from_secs(3);
+    let next = || {
+        let to = Destination { connect_timeout, ..sshd.destination() };
+        hosts([("h1", to)]).keep_warm(Duration::from_secs(30)).unwrap()
+    };
+    let ends = async |code: i32| {
+        let (ssh, began) = (next(), Instant::now());
+        let (end, ..) = run(&ssh, job(&format!("exit {code}"))).await;
+        ssh.close().await;
+        assert!(began.elapsed() < connect_timeout + Duration::from_millis(500), "{:?}", began.elapsed());
+        end
+    };
+    assert_eq!((ends(1).await, ends(2).await), (Ok(Exit(1)), Ok(Exit(2))));
+    assert_eq!(sshd.logins(), 1);
+
+    sshd.kill_sessions();
+    assert_eq!((ends(3).await, sshd.logins()), (Ok(Exit(3)), 2));
+
+    sshd.signal_masters("STOP");
+    assert_eq!((ends(4).await, sshd.logins()), (Ok(Exit(4)), 3));
+
+    sshd.signal("STOP");
+    assert!(matches!(ends(5).await, Err(Lost::Unreachable(_))));
+    sshd.signal("CONT");
+    assert_eq!(ends(6).await, Ok(Exit(6)));
+    sshd.signal_masters("KILL");
 }
 
 /// Prints what a connection and a command cost; the bound is far above what is seen and only catches a blunder.

@@ -117,6 +117,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("echo {{ v }} | sudo bash -s", "pipe"),
     ("{ echo {{ v }}; } |\n  sh -e", "pipe"),
     ("echo {{ v }} | ( sh )", "pipe"),
+    ("cat >{{ v }}| sh", "pipe"),
+    ("echo {{ v }} | xargs -I{} sh -c 'echo {}'", "pipe"),
+    ("cat >{{ v }}|eval {{ v }}", "eval"),
     ("echo '{{ [v] | sh_join }}'", "several words"),
     ("echo x{{ [v] | sh_join }}", "several words"),
 ];
@@ -134,6 +137,8 @@ const FINE: &[&str] = &[
     "apt-get install bash {{ v }} {{ v }}",
     "eval x; echo {{ v }}",
     "curl -s {{ v }} | grep sh",
+    "case {{ v }} in bash|sh) true ;; esac",
+    "echo {{ v }} | xargs -n 1 echo",
     "case x in a) sh ;; esac; echo {{ v }}",
     "runuser -u bob true; cp {{ v }} {{ v }}",
     "echo $(( (1 + 2) * $x )) {{ v }}",
@@ -199,7 +204,7 @@ fn known_attacks_arrive_as_data() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn any_value_arrives_as_data(value in r#"([ \t\n'"`$\\(){}<>|&;#!*?~=a-c-]|\$\(touch pwn\)|; touch pwn;|\PC){0,12}"#) {
@@ -262,6 +267,8 @@ fn author_part() -> impl Strategy<Value = &'static str> {
         ";; esac ",
         ">",
         "\\\n",
+        "|",
+        "&",
         "if true; then ",
         "fi ",
         "for i in ",

@@ -1,13 +1,13 @@
-//! Follows the POSIX shell's quoting over an author's text and makes each value a literal for the place where it stands
-//! (POSIX.1-2024, Shell Command Language, 2.2 Quoting and 2.3 Token Recognition).
+//! Follows the POSIX shell's quoting over an author's text, and has each value placed as [`super::place`] does it (POSIX.1-2024,
+//! Shell Command Language, 2.2 Quoting and 2.3 Token Recognition).
 //!
 //! It reads only what it surely understands. From the first thing it does not (a here-document, backquotes, …) it
 //! copies the rest, and refuses any value there.
 
 use std::ops::Range;
 
-use super::command::{Command, Reason};
-use super::error::TemplateError;
+use super::command::Command;
+use crate::template::TemplateError;
 
 /// What an expression gave.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub(super) fn join(items: Vec<Item>) -> Result<String, TemplateError> {
 }
 
 /// What the text at one point is inside of.
-enum Frame {
+pub(super) enum Frame {
     Code(Code),
     Single,
     Double,
@@ -53,16 +53,16 @@ enum Frame {
 }
 
 #[derive(Default)]
-struct Code {
+pub(super) struct Code {
     closes: Closes,
-    command: Command,
+    pub(super) command: Command,
     /// The last character was `<` or `>`, so that `&` and `|` belong to it.
-    redirecting: bool,
+    pub(super) redirecting: bool,
 }
 
 /// What a `)` means.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Closes {
+pub(super) enum Closes {
     /// At the top: the end of a `case` pattern.
     #[default]
     Nothing,
@@ -70,15 +70,15 @@ enum Closes {
     Subshell,
 }
 
-struct Scanner {
-    items: Vec<Item>,
-    at: usize,
-    out: String,
+pub(super) struct Scanner {
+    pub(super) items: Vec<Item>,
+    pub(super) at: usize,
+    pub(super) out: String,
     /// Never empty; the first is code.
-    frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     /// Why nothing is known from here on.
-    lost: Option<(&'static str, &'static str)>,
-    first_value: Option<Range<usize>>,
+    pub(super) lost: Option<(&'static str, &'static str)>,
+    pub(super) first_value: Option<Range<usize>>,
 }
 
 impl Scanner {
@@ -109,14 +109,23 @@ impl Scanner {
         match self.frames.last_mut() {
             Some(Frame::Code(_)) | None => self.code(c),
             Some(Frame::Double) => self.double(c),
-            Some(Frame::Single) if c == '\'' => Ok(self.pop()),
-            Some(Frame::Single) => Ok(self.word_char(c)),
+            Some(Frame::Single) if c == '\'' => {
+                self.pop();
+                Ok(())
+            }
+            Some(Frame::Single) => {
+                self.word_char(c);
+                Ok(())
+            }
             Some(Frame::Comment) if c == '\n' => {
                 self.pop();
                 self.end_command(false)
             }
             Some(Frame::Comment) => Ok(()),
-            Some(Frame::Arithmetic(_)) => Ok(self.arithmetic(c)),
+            Some(Frame::Arithmetic(_)) => {
+                self.arithmetic(c);
+                Ok(())
+            }
         }
     }
 
@@ -180,97 +189,11 @@ impl Scanner {
             Some(Item::Char(c)) => {
                 let c = *c;
                 self.copy();
-                Ok(self.word_char(c))
+                self.word_char(c);
+                Ok(())
             }
             None => Ok(()),
         }
-    }
-
-    /// A `$`, in code or in double quotes.
-    fn dollar(&mut self) -> Result<(), TemplateError> {
-        self.command().current().dynamic = true;
-        let quoted = matches!(self.frames.last(), Some(Frame::Double));
-        match self.items.get(self.at) {
-            Some(Item::Value(_, range)) => {
-                let hint = "`{{ v }}` is the value itself; a shell variable is named in the text";
-                return Err(TemplateError::refused(
-                    "a `$` stands right before the value",
-                    range.clone(),
-                    hint,
-                ));
-            }
-            Some(Item::Char('(')) => {
-                self.copy();
-                if matches!(self.peek(), Some('(')) {
-                    self.copy();
-                    self.frames.push(Frame::Arithmetic(2));
-                } else {
-                    self.push_code(Closes::Substitution);
-                }
-            }
-            Some(Item::Char('{')) => {
-                self.copy();
-                self.parameter()?;
-            }
-            Some(Item::Char('[')) => self.lose("`$[…]`", "write `$((…))`"),
-            Some(Item::Char('\'')) if !quoted => self.lose("`$'…'`", "write `\"$(printf '…')\"`"),
-            Some(Item::Char('\\')) if matches!(self.items.get(self.at + 1), Some(Item::Char('\n'))) => {
-                self.lose("an expansion broken over two lines", "write the expansion on one line");
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// The rest of `${…}`, which is followed only when nothing in it is quoted or nested.
-    fn parameter(&mut self) -> Result<(), TemplateError> {
-        let mut first = true;
-        while let Some(item) = self.items.get(self.at) {
-            let c = match item {
-                Item::Char(c) => *c,
-                Item::Value(_, range) => {
-                    let hint = "put it in a variable first: `v={{ v }}`, then `${…$v…}`";
-                    return Err(TemplateError::refused("a value inside `${…}`", range.clone(), hint));
-                }
-            };
-            if c == '}' {
-                self.copy();
-                return Ok(());
-            }
-            let nested = c == '$'
-                && !matches!(self.items.get(self.at + 1), Some(Item::Char(c)) if c.is_ascii_alphanumeric() || *c == '_');
-            if nested || "'\"`\\{\n".contains(c) || (first && " \t|".contains(c)) {
-                self.lose(
-                    "an expansion with quotes or braces inside `${…}`",
-                    "put its parts in variables first",
-                );
-                return Ok(());
-            }
-            first = false;
-            self.copy();
-        }
-        Ok(())
-    }
-
-    fn arithmetic(&mut self, c: char) {
-        let Some(Frame::Arithmetic(open)) = self.frames.last_mut() else { return };
-        match c {
-            '(' => *open += 1,
-            ')' if *open > 2 => *open -= 1,
-            ')' if matches!(self.items.get(self.at), Some(Item::Char(')'))) => {
-                self.copy();
-                self.pop();
-            }
-            '$' if matches!(self.items.get(self.at), Some(Item::Char('(' | '\'' | '"'))) => {
-                self.lose_arithmetic()
-            }
-            ')' | '\'' | '"' | '`' | '\\' | '#' => self.lose_arithmetic(),
-            _ => {}
-        }
-    }
-
-    fn lose_arithmetic(&mut self) {
-        self.lose("`((…))` with more than arithmetic in it", "write `( (` for two subshells");
     }
 
     fn redirect(&mut self, c: char) {
@@ -304,102 +227,17 @@ impl Scanner {
 
     fn close(&mut self) -> Result<(), TemplateError> {
         let closes = self.innermost().closes;
-        self.end_command(false)?;
-        if closes != Closes::Nothing {
-            self.pop();
+        if closes == Closes::Nothing {
+            *self.command() = Command::default(); // it was a pattern
+            return Ok(());
         }
+        self.end_command(false)?;
+        self.pop();
         if closes == Closes::Subshell { self.end_command(false) } else { Ok(()) }
     }
 
-    fn value(&mut self, datum: &Datum, range: Range<usize>) -> Result<(), TemplateError> {
-        if let Some((what, hint)) = self.lost {
-            return Err(TemplateError::refused(format!("a value after {what}"), range, hint));
-        }
-        if matches!(self.frames.last(), Some(Frame::Comment)) {
-            if let Datum::Text(text) = datum {
-                self.out.push_str(&single(&text.replace(['\n', '\r'], " ")));
-            }
-            return Ok(());
-        }
-        if let Some(Reason { what, hint }) = self.reads_as_code() {
-            return Err(TemplateError::refused(format!("the value is {what}"), range, hint));
-        }
-        match (self.frames.last(), datum) {
-            (Some(Frame::Arithmetic(_)), _) => {
-                let hint = "put it in a variable and check that it is a number: `n={{ v }}`";
-                return Err(TemplateError::refused("a value inside `((…))`", range, hint));
-            }
-            (Some(Frame::Single | Frame::Double), Datum::Words(_)) => {
-                let hint = "leave the quotes out: each item is quoted by itself";
-                return Err(TemplateError::refused("several words inside quotes", range, hint));
-            }
-            (Some(Frame::Single), Datum::Text(text)) => self.out.push_str(&text.replace('\'', r"'\''")),
-            (Some(Frame::Double), Datum::Text(text)) => self.write_double(text),
-            (_, Datum::Text(text)) => self.write_word(text),
-            (_, Datum::Words(words)) => self.write_words(words, &range)?,
-        }
-        let begins = self.command().word.is_none();
-        let word = self.command().current();
-        word.value_first |= begins;
-        word.dynamic = true;
-        self.first_value.get_or_insert(range);
-        Ok(())
-    }
-
-    /// Of the innermost command, and of every command one of whose words this is a part of.
-    fn reads_as_code(&self) -> Option<Reason> {
-        let mut commands = self.frames.iter().filter_map(|frame| match frame {
-            Frame::Code(code) => Some(&code.command),
-            _ => None,
-        });
-        let innermost = commands.next_back();
-        commands.filter(|command| command.word.is_some()).chain(innermost).find_map(Command::reads_as_code)
-    }
-
-    /// In code: bare where that cannot change what it is, else in single quotes.
-    fn write_word(&mut self, text: &str) {
-        let alone = self.command().word.is_none() && !self.command().expects_name() && self.at_word_end();
-        match shlex::try_quote(text) {
-            Ok(bare) if alone && bare == text => self.out.push_str(text),
-            _ => self.out.push_str(&single(text)),
-        }
-    }
-
-    fn write_words(&mut self, words: &[String], range: &Range<usize>) -> Result<(), TemplateError> {
-        if self.command().word.is_some() || !self.at_word_end() {
-            let hint = "put spaces around it";
-            return Err(TemplateError::refused("several words as part of one", range.clone(), hint));
-        }
-        let quoted: Vec<_> = words.iter().map(|word| single(word)).collect();
-        self.out.push_str(&quoted.join(" "));
-        Ok(())
-    }
-
-    /// In double quotes. After `$name` the quotes are closed first, so that the value does not lengthen the name.
-    fn write_double(&mut self, text: &str) {
-        let before = self.out.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        if before.ends_with('$') {
-            self.out.push_str(&format!("\"{}\"", single(text)));
-            return;
-        }
-        for c in text.chars() {
-            if "$`\"\\".contains(c) {
-                self.out.push('\\');
-            }
-            self.out.push(c);
-        }
-    }
-
-    fn at_word_end(&self) -> bool {
-        match self.items.get(self.at) {
-            None => true,
-            Some(Item::Char(c)) => " \t\n;&|)".contains(*c),
-            Some(Item::Value(..)) => false,
-        }
-    }
-
     /// The command that the text at this point belongs to.
-    fn innermost(&mut self) -> &mut Code {
+    pub(super) fn innermost(&mut self) -> &mut Code {
         let code = self.frames.iter_mut().rev().find_map(|frame| match frame {
             Frame::Code(code) => Some(code),
             _ => None,
@@ -407,7 +245,7 @@ impl Scanner {
         code.expect("the first frame is code and is never popped while scanning")
     }
 
-    fn command(&mut self) -> &mut Command {
+    pub(super) fn command(&mut self) -> &mut Command {
         &mut self.innermost().command
     }
 
@@ -420,7 +258,7 @@ impl Scanner {
         self.frames.push(quote);
     }
 
-    fn push_code(&mut self, closes: Closes) {
+    pub(super) fn push_code(&mut self, closes: Closes) {
         let piped = closes == Closes::Subshell && self.command().piped;
         self.frames.push(Frame::Code(Code {
             closes,
@@ -429,7 +267,7 @@ impl Scanner {
         }));
     }
 
-    fn pop(&mut self) {
+    pub(super) fn pop(&mut self) {
         self.frames.pop();
     }
 
@@ -462,25 +300,21 @@ impl Scanner {
     }
 
     /// The next character of the author's, if it is one.
-    fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         match self.items.get(self.at) {
             Some(Item::Char(c)) => Some(*c),
             _ => None,
         }
     }
 
-    fn copy(&mut self) {
+    pub(super) fn copy(&mut self) {
         if let Some(c) = self.peek() {
             self.out.push(c);
             self.at += 1;
         }
     }
 
-    fn lose(&mut self, what: &'static str, hint: &'static str) {
+    pub(super) fn lose(&mut self, what: &'static str, hint: &'static str) {
         self.lost = Some((what, hint));
     }
-}
-
-fn single(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

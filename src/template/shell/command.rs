@@ -1,79 +1,7 @@
 //! One simple command as far as it has been read, and whether its next argument will be read as code. Called by
-//! [`super::quote`]; knows names of programs, no quoting.
+//! [`super::scan`]; knows programs' options, no quoting.
 
-/// Runs the argument as shell after `-c`.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "rbash", "hush", "fish"];
-
-/// Other languages: the options after which a program follows.
-const INTERPRETERS: &[(&[&str], &[char])] = &[
-    (&["perl"], &['e', 'E']),
-    (&["python", "python2", "python3"], &['c']),
-    (&["ruby", "lua", "Rscript"], &['e']),
-    (&["node", "nodejs"], &['e', 'p']),
-    (&["php"], &['r']),
-];
-
-/// Commands of which every argument may be code or the name of a variable to evaluate.
-const CODE: &[(&[&str], &str)] = &[
-    (&["eval"], "run the command itself, without `eval`"),
-    (&["trap"], "put the value in a variable first (`v={{ v }}`) and use `\"$v\"` in the trap"),
-    (&["alias"], "use a function, and pass the value as its argument"),
-    (&["ssh", "slogin", "rsh", "autossh"], "use `delegate_to:` to run a step on another host"),
-    (&["su", "sg", "runuser"], "use `become_user:`"),
-    (&["watch", "parallel"], "it joins its arguments and gives them to a shell: call the program itself"),
-    (&["let", "[["], "use `[ … ]`, where a value is only compared"),
-    (&["declare", "typeset"], "assign plainly: `name={{ v }}`"),
-    (&["read", "unset"], "name the variable in the text"),
-];
-
-/// Commands that run the command after them: options that take a word, and words that come before that command.
-const WRAPPERS: &[(&str, &str, usize)] = &[
-    ("sudo", "ugpCThrtUDR", 0),
-    ("doas", "uC", 0),
-    ("env", "uC", 0),
-    ("nohup", "", 0),
-    ("setsid", "", 0),
-    ("exec", "a", 0),
-    ("command", "", 0),
-    ("builtin", "", 0),
-    ("time", "fo", 0),
-    ("nice", "n", 0),
-    ("ionice", "cnpPu", 0),
-    ("timeout", "sk", 1),
-    ("stdbuf", "ioe", 0),
-    ("chroot", "", 1),
-    ("flock", "wE", 1),
-    ("xargs", "aEILnPsd", 0),
-    ("busybox", "", 0),
-    ("toybox", "", 0),
-    ("taskset", "", 1),
-    ("chrt", "TPD", 1),
-    ("nsenter", "tSG", 0),
-    ("unshare", "SGR", 0),
-    ("setpriv", "", 0),
-    ("strace", "eopusSaEIPXbO", 0),
-    ("systemd-run", "pEuMHt", 0),
-    ("systemd-inhibit", "", 0),
-    ("sshpass", "pfdP", 0),
-];
-
-/// Long options of those that take the next word.
-const LONG_WITH_WORD: &[&str] = &[
-    "--user",
-    "--group",
-    "--host",
-    "--chdir",
-    "--signal",
-    "--kill-after",
-    "--adjustment",
-    "--unset",
-    "--chroot",
-];
-
-/// Words after which a command begins.
-const RESERVED: &[&str] = &["if", "then", "elif", "else", "while", "until", "do", "!", "{"];
-
-const POSITIONAL: &str = "pass it as a positional parameter: `sh -c '… \"$1\" …' _ {{ v }}`";
+use super::programs::{CODE, INTERPRETERS, LONG_WITH_WORD, POSITIONAL, RESERVED, SHELLS, WRAPPERS};
 
 /// Why a word is read as code, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +28,10 @@ impl Word {
     /// The program a word names.
     fn program(&self) -> Option<&str> {
         (!self.dynamic).then(|| self.text.rsplit('/').next().unwrap_or_default())
+    }
+
+    fn is_shell(&self) -> bool {
+        self.program().is_some_and(|program| SHELLS.contains(&program))
     }
 
     fn is_assignment(&self) -> bool {
@@ -179,10 +111,14 @@ impl Command {
         let (Some(program), rest) = (self.words[head].program(), &self.words[head + 1..]) else {
             return false;
         };
+        if self.words[..=head].iter().any(|word| word.is("xargs")) {
+            let replaces = |word: &Word| word.has_option(&['I', 'i']) || word.text.starts_with("--replace");
+            return self.words.iter().any(replaces) && self.words.iter().any(Word::is_shell);
+        }
         let operand = rest.iter().find(|word| !word.text.starts_with(['-', '+']) || word.text == "-");
         let reads =
             rest.iter().any(|word| word.has_option(&['s'])) || operand.is_none_or(|word| word.text == "-");
-        let is_shell = SHELLS.contains(&program) && !rest.iter().any(|word| word.has_option(&['c']));
+        let is_shell = self.words[head].is_shell() && !rest.iter().any(|word| word.has_option(&['c']));
         let sources =
             matches!(program, "." | "source") && rest.iter().any(|word| word.text.starts_with("/dev/"));
         (is_shell && reads) || sources || matches!(program, "at" | "batch") || (program == "crontab" && reads)
@@ -204,11 +140,9 @@ impl Command {
                 return Some(reason(&format!("code for `{program} -c`"), POSITIONAL));
             }
             let known = INTERPRETERS.iter().find(|(names, _)| names.contains(&program));
-            if let Some((_, options)) =
-                known.filter(|(_, options)| next_is_code(rest, prefix, options, head == Some(at)))
-            {
+            if known.is_some_and(|(_, options)| next_is_code(rest, prefix, options, head == Some(at))) {
                 let hint = "pass it as an argument of the program, or in its environment";
-                return Some(reason(&format!("code for `{program} -{}`", options[0]), hint));
+                return Some(reason(&format!("a program for `{program}`"), hint));
             }
         }
         None

@@ -1,0 +1,43 @@
+# Everything from a fresh clone: `make demo` shows a failover, `make test` runs every test.
+# Both install what they need (Debian packages, as root) and can be run again at any time.
+
+CARGO ?= cargo
+BIN := target/release/reveille
+PACKAGES := openssh-server openssh-client apache2 curl iproute2 iputils-arping iputils-ping nftables \
+            systemd-container util-linux procps
+
+.PHONY: help demo test unit lint bench book build deps clean
+
+help:
+	@echo 'make demo    a real failover between real hosts on this machine (root)'
+	@echo 'make test    format, lints and every test; lab tests run when root'
+	@echo 'make bench   timings beside Ansible, as ratios (root)'
+	@echo 'make book    the manual as HTML in book/book'
+
+demo: deps build
+	tests/demo.sh $(BIN)
+
+test: deps lint
+	$(CARGO) build --bin reveille
+	tests/run.sh
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+bench: deps build
+	benches/field.sh $(BIN)
+
+book:
+	tests/tool.sh mdbook 0.5.4 --no-default-features --features search
+	target/tools/bin/mdbook build book
+
+build:
+	$(CARGO) build --release
+
+# Only asks apt for what is missing, so that a machine that has everything needs no network.
+deps:
+	@tests/deps.sh $(PACKAGES)
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,219 @@
+//! The command line: names, flags and help. No behaviour.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::lab::cli::LabArgs;
+use crate::plan::Operation;
+use crate::site::id::{HostName, ServiceName};
+
+/// Wakes a service's sleeping copy on another host.
+///
+/// Playbooks describe a service's prepare, sleep, wake, ifconfig and teardown steps; reveille runs them over SSH on
+/// any host, with nothing installed there. Run it from anywhere inside a site.
+#[derive(Debug, Parser)]
+#[command(name = "reveille", version, max_term_width = 100, subcommand_required = false)]
+#[command(after_help = "Exit codes: 0 done, 2 undone, 3 a person is needed, 4 unreachable, 5 invalid files, \
+                        7 locked, 8 no eligible host, 9 evidence missing, 64 usage.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command, in Ansible's letters.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Inventory file or folder, instead of the site's; may be repeated
+    #[arg(short, long, global = true, value_name = "PATH", env = "REVEILLE_INVENTORY", value_delimiter = ',')]
+    pub inventory: Vec<PathBuf>,
+    /// The site's folder [default: the nearest one above with a reveille.yml or playbooks/]
+    #[arg(long, global = true, value_name = "DIR", env = "REVEILLE_SITE")]
+    pub site: Option<PathBuf>,
+    /// Only these hosts may be chosen: an Ansible host pattern
+    #[arg(short, long, global = true, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// A variable (NAME=VALUE), a JSON object, or a YAML file (@FILE); wins over every other
+    #[arg(short = 'e', long = "extra-vars", global = true, value_name = "VARS")]
+    pub extra_vars: Vec<String>,
+    /// How many hosts are worked on at the same time
+    #[arg(short, long, global = true, value_name = "N", env = "REVEILLE_FORKS")]
+    pub forks: Option<usize>,
+    /// Only steps with this tag; may be repeated
+    #[arg(short, long, global = true, value_name = "TAG", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// Log in as this user where the inventory names none
+    #[arg(short, long, global = true, value_name = "USER")]
+    pub user: Option<String>,
+    /// Become root through sudo on every host
+    #[arg(short = 'b', long = "become", global = true)]
+    pub become_root: bool,
+    /// Say more; -vvv shows what travels over SSH
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing on success and the whole story on failure (for cron)
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print JSON (runs print JSON lines)
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find every mistake in the site's files, without a connection
+    Check,
+    /// Look at every host, changing nothing, and name what would fail at night
+    Doctor(DoctorArgs),
+    /// Show what the inventory says, and where it says it
+    Inventory(InventoryArgs),
+    /// Set a service up: primary and sleeping secondary
+    Deploy(RunArgs),
+    /// Wake the sleeping copy of a lost primary, move the address, prepare a new secondary
+    Failover(RunArgs),
+    /// Move a healthy service to another host
+    Switchover(RunArgs),
+    /// Choose and prepare a new secondary
+    Reprotect(RunArgs),
+    /// Take a service off all its hosts
+    Teardown(RunArgs),
+    /// Show exactly what an operation would do
+    Plan(PlanArgs),
+    /// Show services and hosts
+    Status,
+    /// Finish or take back a run that was cut short
+    Recover(RecoverArgs),
+    /// Say that a host is dead and stays so: evidence for a failover
+    ConfirmDead(ConfirmDeadArgs),
+    /// Print a JSON Schema for editors
+    Schema(SchemaArgs),
+    /// A rehearsal site of real hosts on this machine
+    Lab(LabArgs),
+}
+
+/// Flags of the five operations.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// The services, each the name in a playbook
+    #[arg(required = true, value_name = "SERVICE")]
+    pub services: Vec<ServiceName>,
+    /// The new primary
+    #[arg(long, value_name = "HOST")]
+    pub to: Option<HostName>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Print the plan and stop
+    #[arg(short = 'C', long)]
+    pub check: bool,
+    /// Show how files differ
+    #[arg(short = 'D', long)]
+    pub diff: bool,
+    /// Let a step fail on purpose, to see what happens: STEP=failed|unreachable|timeout|unknown
+    #[arg(long, value_name = "STEP=FAULT", hide = true)]
+    pub inject: Vec<String>,
+}
+
+impl RunArgs {
+    /// One service, no questions, nothing else said.
+    pub fn of(service: ServiceName) -> Self {
+        Self {
+            services: vec![service],
+            to: None,
+            yes: true,
+            check: false,
+            diff: false,
+            inject: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    pub operation: Operation,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: PlanFormat,
+    /// Write to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Exit with 2 when the plan changes something
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    #[default]
+    Text,
+    Json,
+    Dot,
+    Mermaid,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct InventoryArgs {
+    /// Every host and group as JSON, like ansible-inventory
+    #[arg(long)]
+    pub list: bool,
+    /// Groups and hosts as a tree
+    #[arg(long)]
+    pub graph: bool,
+    /// Where a variable's value comes from
+    #[arg(long, value_name = "HOST.VAR")]
+    pub explain: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Only the hosts of these services
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<ServiceName>,
+}
+
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Say what would be done and stop
+    #[arg(short = 'C', long)]
+    pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ConfirmDeadArgs {
+    pub host: HostName,
+    /// Why you are sure; kept in the journal
+    #[arg(long, value_name = "REASON")]
+    pub because: String,
+}
+
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    #[arg(value_enum, default_value = "playbook")]
+    pub of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    Playbook,
+    Inventory,
+    Settings,
+}

@@ -1,0 +1,46 @@
+//! From the inventory's connection variables to a transport.
+
+use std::collections::BTreeMap;
+
+use super::args::Common;
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::site::Site;
+use crate::site::id::HostName;
+use crate::site::inventory::ConnectionKind;
+use crate::site::settings;
+use crate::transport::{Destination, HostKeyPolicy, Router};
+
+/// The name under which steps run on this machine (`delegate_to: controller`).
+pub const CONTROLLER: &str = "controller";
+
+/// A transport to these hosts. Connects to nothing yet.
+pub fn router(common: &Common, site: &Site, hosts: &[HostName]) -> Result<Router, Failure> {
+    let mut destinations: BTreeMap<HostName, Destination> = BTreeMap::new();
+    for host in hosts {
+        destinations.insert(host.clone(), destination(common, site, host));
+    }
+    if let Ok(controller) = HostName::try_from(CONTROLLER) {
+        destinations.entry(controller).or_insert_with(Destination::local);
+    }
+    Router::new(destinations).map_err(|error| Failure::new(Exit::InvalidSite, error))
+}
+
+fn destination(common: &Common, site: &Site, host: &HostName) -> Destination {
+    let connection = site.connection(host, common.user.as_deref(), common.become_root);
+    let ssh = &site.settings.ssh;
+    Destination {
+        address: connection.address,
+        port: connection.port,
+        user: connection.user,
+        identity: connection.private_key_file,
+        options: connection.ssh_args,
+        host_keys: match ssh.host_keys {
+            settings::HostKeyPolicy::Strict => HostKeyPolicy::Strict,
+            settings::HostKeyPolicy::AcceptNew => HostKeyPolicy::AcceptNew,
+        },
+        keepalive: ssh.keepalive.0,
+        connect_timeout: ssh.connect_timeout.0,
+        local: connection.kind == ConnectionKind::Local,
+    }
+}

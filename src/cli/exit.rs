@@ -1,0 +1,74 @@
+//! Exit codes: the same number always means the same thing, in every command.
+
+use crate::engine::event::RunEnd;
+use crate::plan::PlanError;
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done,
+    Internal,
+    /// A step failed and all was undone; `plan --detailed-exitcode`: changes present.
+    Undone,
+    /// Failed and not fully undone: a person is needed.
+    Stuck,
+    Unreachable,
+    InvalidSite,
+    Locked,
+    NoCandidate,
+    EvidenceMissing,
+    Usage,
+    Signal(i32),
+    /// What a program run for the user ended with (`lab exec`).
+    Passed(u8),
+}
+
+impl Exit {
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Internal => 1,
+            Self::Undone => 2,
+            Self::Stuck => 3,
+            Self::Unreachable => 4,
+            Self::InvalidSite => 5,
+            Self::Locked => 7,
+            Self::NoCandidate => 8,
+            Self::EvidenceMissing => 9,
+            Self::Usage => 64,
+            Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(1),
+            Self::Passed(code) => code,
+        }
+    }
+}
+
+impl From<&RunEnd> for Exit {
+    fn from(end: &RunEnd) -> Self {
+        match end {
+            RunEnd::Done => Self::Done,
+            RunEnd::Undone { .. } => Self::Undone,
+            RunEnd::Stuck { .. } => Self::Stuck,
+            RunEnd::Unreachable { .. } => Self::Unreachable,
+            RunEnd::EvidenceMissing { .. } => Self::EvidenceMissing,
+            // Another controller acts: the same as finding its lock.
+            RunEnd::Stale { .. } => Self::Locked,
+            RunEnd::Interrupted { signal } => Self::Signal(*signal),
+        }
+    }
+}
+
+impl From<&PlanError> for Exit {
+    fn from(error: &PlanError) -> Self {
+        match error {
+            PlanError::UnknownService { .. }
+            | PlanError::NotDeployed { .. }
+            | PlanError::NotInPool { .. }
+            | PlanError::NoPrimary { .. } => Self::Usage,
+            PlanError::AlreadyThere { .. } => Self::Done,
+            PlanError::Unreachable { .. } => Self::Unreachable,
+            PlanError::NoCandidate { .. } => Self::NoCandidate,
+            PlanError::Render { .. } => Self::InvalidSite,
+            PlanError::Cycle(_) | PlanError::UnknownStep { .. } => Self::Internal,
+        }
+    }
+}

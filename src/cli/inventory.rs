@@ -1,0 +1,46 @@
+//! `reveille inventory`: what the inventory says, and where it says it.
+
+use super::args::{Common, InventoryArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{output, site};
+use crate::site::diagnostic::{self, Severity};
+use crate::site::id::HostName;
+use crate::site::inventory::explanation;
+
+pub fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure> {
+    let (site, diagnostics) = site::load(common)?;
+    let broken: Vec<_> = diagnostics
+        .into_iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .filter(|diagnostic| diagnostic.span.is_some_and(|span| site.is_inventory(span.file)))
+        .collect();
+    if !broken.is_empty() {
+        output::note(diagnostic::render_all(&broken, &site.sources, output::color(common)).trim_end());
+        return Ok(Exit::InvalidSite);
+    }
+    if args.list {
+        let list = site.inventory.to_ansible_list();
+        output::say(&serde_json::to_string_pretty(&list).map_err(Failure::internal)?);
+    } else if args.graph {
+        output::print(&site.inventory.graph("all").unwrap_or_default());
+    } else if let Some(path) = &args.explain {
+        let (host, variable) = split(path)?;
+        if site.inventory.host(&host).is_none() {
+            return Err(Failure::words(Exit::Usage, format!("there is no host {host} in the inventory")));
+        }
+        let candidates = site.explain(&host, variable);
+        if candidates.is_empty() {
+            return Err(Failure::words(Exit::Usage, format!("{host} has no variable `{variable}`")));
+        }
+        output::print(&explanation(&host, variable, &candidates, &site.sources));
+    }
+    Ok(Exit::Done)
+}
+
+/// `h1.example.org.rack`: host names may hold dots, variable names may not.
+fn split(path: &str) -> Result<(HostName, &str), Failure> {
+    let usage = || Failure::words(Exit::Usage, format!("`{path}` is not HOST.VARIABLE"));
+    let (host, variable) = path.rsplit_once('.').ok_or_else(usage)?;
+    Ok((HostName::try_from(host).map_err(|_| usage())?, variable))
+}

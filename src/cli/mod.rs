@@ -1,0 +1,94 @@
+//! The command line: one file per command. Inputs in, a reporter out; no decisions.
+
+mod args;
+mod check;
+mod confirm_dead;
+mod connect;
+mod doctor;
+mod exit;
+mod failure;
+mod inventory;
+mod operation;
+mod output;
+mod plan;
+mod prober;
+mod recover;
+mod run;
+mod schema;
+mod session;
+mod site;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+pub use args::Cli;
+use args::{Command, Common};
+pub use exit::Exit;
+use failure::Failure;
+
+/// Parses the arguments, runs the command, prints what went wrong once.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    output::start_log(cli.common.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::internal(error).report(&cli.common),
+    };
+    let common = cli.common.clone();
+    let ended = runtime.block_on(dispatch(cli));
+    // A connection attempt that hangs in the kernel must not keep the program from ending.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failure) => failure.report(&common),
+    }
+}
+
+/// clap's message, with the exit code of a usage error (sysexits' `EX_USAGE`) instead of clap's own.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(Exit::Usage.code()),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let common = &cli.common;
+    let Some(command) = cli.command else { return welcome(common) };
+    match command {
+        Command::Check => check::run(common),
+        Command::Inventory(args) => inventory::run(common, &args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Deploy(args) => operation::run(common, crate::plan::Operation::Deploy, &args).await,
+        Command::Failover(args) => operation::run(common, crate::plan::Operation::Failover, &args).await,
+        Command::Switchover(args) => operation::run(common, crate::plan::Operation::Switchover, &args).await,
+        Command::Reprotect(args) => operation::run(common, crate::plan::Operation::Reprotect, &args).await,
+        Command::Teardown(args) => operation::run(common, crate::plan::Operation::Teardown, &args).await,
+        Command::Plan(args) => plan::run(common, &args).await,
+        Command::Status => status::run(common).await,
+        Command::Recover(args) => recover::run(common, &args).await,
+        Command::ConfirmDead(args) => confirm_dead::run(common, &args).await,
+        Command::Doctor(args) => doctor::run(common, &args).await,
+        Command::Lab(args) => {
+            let root = site::root(common).unwrap_or_else(|_| std::path::PathBuf::from("."));
+            Ok(Exit::Passed(crate::lab::cli::run(args, &root).await?))
+        }
+    }
+}
+
+/// What bare `reveille` says: the next thing to do.
+fn welcome(common: &Common) -> Result<Exit, Failure> {
+    if let Ok(root) = site::root(common) {
+        output::say(&format!("site {}: `reveille check`, `reveille status`, `reveille --help`", root.display()));
+        return Ok(Exit::Done);
+    }
+    let _ = Cli::command().print_help();
+    Ok(Exit::Usage)
+}

@@ -1,0 +1,180 @@
+//! The five operations: plan, ask if a person should be asked, run, and go on with the next host if one fails.
+
+use std::collections::BTreeMap;
+
+use super::args::{Common, RunArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::run::{self, Outcome};
+use super::session::Session;
+use super::{output, plan};
+use crate::engine::event::RunEnd;
+use crate::plan::table::Role;
+use crate::plan::{Operation, Plan, PlanError, Request, ServicePlan, render};
+
+pub async fn run(common: &Common, operation: Operation, args: &RunArgs) -> Result<Exit, Failure> {
+    let session = Session::open(common, &args.services)?;
+    let ended = if args.check {
+        plan::show(common, &session, operation, args, &plan::Shape::default()).await
+    } else {
+        let lease = session.lock().await?;
+        session.no_open_run()?;
+        let ended = match request(common, &session, operation, args) {
+            Ok(request) => attempts(common, &session, request, args).await,
+            Err(failure) => Err(failure),
+        };
+        drop(lease);
+        ended
+    };
+    session.close().await;
+    ended
+}
+
+/// Runs the operation; a host that fails is left out and the next one is tried.
+pub async fn attempts(
+    common: &Common,
+    session: &Session,
+    mut request: Request,
+    args: &RunArgs,
+) -> Result<Exit, Failure> {
+    let mut first: Option<Exit> = None;
+    loop {
+        let planned = prepared(session, &request).await;
+        let (plan, table) = match planned {
+            Ok(planned) => planned,
+            // There was a way, it failed, and there is no other: what failed is what counts.
+            Err(failure) => match first {
+                Some(exit) => {
+                    output::note(&format!("warning: {}", failure.error));
+                    return Ok(exit);
+                }
+                None => return already_there(failure, common),
+            },
+        };
+        if first.is_none() {
+            confirm(&plan, args.yes)?;
+        }
+        if !common.quiet && !common.json {
+            output::note(&render::text::summary(&plan));
+        }
+        let outcome = run::run(common, session, &plan, &table, args, &request).await?;
+        match next(&mut request, &plan, &outcome) {
+            Some(words) => output::note(&format!("warning: {words}")),
+            // An attempt that works makes up for earlier ones that were taken back.
+            None => return Ok(Exit::from(&outcome.end)),
+        }
+        first.get_or_insert(Exit::from(&outcome.end));
+    }
+}
+
+pub fn request(
+    common: &Common,
+    session: &Session,
+    operation: Operation,
+    args: &RunArgs,
+) -> Result<Request, Failure> {
+    let limit = match &common.limit {
+        None => None,
+        Some(pattern) => Some(session.site.inventory.select(pattern).map_err(|error| {
+            Failure::words(Exit::Usage, format!("--limit {pattern}: {error}"))
+        })?),
+    };
+    Ok(Request {
+        operation,
+        services: args.services.clone(),
+        to: args.to.clone(),
+        limit,
+        tags: common.tags.clone(),
+        user: common.user.clone(),
+        escalate: common.become_root,
+        tried: BTreeMap::new(),
+    })
+}
+
+/// Facts, table, plan: everything fresh.
+pub async fn prepared(
+    session: &Session,
+    request: &Request,
+) -> Result<(Plan, crate::plan::table::Table), Failure> {
+    let must = session.essential(request.operation, &request.services, request.to.as_ref()).await?;
+    let facts = session.gather(must, Vec::new()).await;
+    let table = session.table(&facts).await?;
+    let planner = session.planner(&table, &facts, request.clone());
+    let mut plan = planner.plan().map_err(|error| placed(session, error))?;
+    plan.hash = crate::plan::timing::hash(&plan, &|text| session.redact(text));
+    Ok((plan, table))
+}
+
+/// A rendering mistake points at its place in the site's files.
+fn placed(session: &Session, error: PlanError) -> Failure {
+    let place = match &error {
+        PlanError::Render { place, .. } => Some(session.site.sources.place(*place)),
+        _ => None,
+    };
+    let mut failure = Failure::from(error);
+    failure.error = anyhow::anyhow!(session.redact(&failure.error.to_string()));
+    match place {
+        Some(place) => failure.hint(format!("written at {place}")),
+        None => failure,
+    }
+}
+
+/// `switchover` to where the service is already is done, not failed.
+fn already_there(failure: Failure, common: &Common) -> Result<Exit, Failure> {
+    if failure.exit != Exit::Done {
+        return Err(failure);
+    }
+    if !common.quiet {
+        output::note(&failure.error.to_string());
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks before something that looks like a mistake; without anybody to ask it refuses.
+fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
+    let Some(question) = plan.services.iter().find_map(|service| question(plan.operation, service)) else {
+        return Ok(());
+    };
+    match if yes { Some(true) } else { output::ask(&question) } {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::words(Exit::Usage, "not confirmed; nothing was done")),
+        None => Err(Failure::words(Exit::Usage, format!("{question} There is nobody to ask"))
+            .hint("say so with --yes")),
+    }
+}
+
+fn question(operation: Operation, service: &ServicePlan) -> Option<String> {
+    let primary = service.from.as_ref().filter(|_| service.serving)?;
+    let name = &service.service;
+    match operation {
+        Operation::Teardown => Some(format!("{name} serves on {primary}: take it off all hosts?")),
+        Operation::Failover => {
+            Some(format!("{primary} answers and {name} runs there: fail over all the same?"))
+        }
+        Operation::Deploy | Operation::Switchover | Operation::Reprotect => None,
+    }
+}
+
+/// What to try next after a run that did not end well, if anything.
+fn next(request: &mut Request, plan: &Plan, outcome: &Outcome) -> Option<String> {
+    let service = plan.services.first()?;
+    match &outcome.end {
+        RunEnd::Undone { because } if request.operation == Operation::Failover && request.to.is_none() => {
+            let to = service.to.clone()?;
+            let words = format!("{to} failed as {}; the next host is tried: {because}", Role::Primary);
+            request.tried.insert(to, because.clone());
+            Some(words)
+        }
+        RunEnd::Undone { because } | RunEnd::Stuck { because }
+            if outcome.moved && service.secondary.is_some() && request.operation != Operation::Teardown =>
+        {
+            let secondary = service.secondary.clone()?;
+            let words = format!("{secondary} failed as {}; the next host is tried: {because}", Role::Secondary);
+            request.tried.insert(secondary, because.clone());
+            request.operation = Operation::Reprotect;
+            request.to = None;
+            Some(words)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,201 @@
+//! What a command that meets hosts works with: the site, its secrets, the store, warm connections, fresh facts.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::args::Common;
+use super::connect;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::site;
+use crate::engine::gather::{self, Question};
+use crate::engine::record::Origin;
+use crate::plan::facts::SiteFacts;
+use crate::plan::reconcile::reconcile;
+use crate::plan::table::Table;
+use crate::plan::{Operation, Planner, Request};
+use crate::site::Site;
+use crate::site::id::{HostName, ServiceName};
+use crate::site::secret::{Redactor, Secret, SecretSource};
+use crate::store::{AcquireError, FileStore, Holder, Lease, Store};
+use crate::transport::{Router, Transport};
+
+pub struct Session {
+    pub site: Site,
+    pub store: FileStore,
+    pub transport: Router,
+    /// By variable name, for templates only.
+    pub secrets: Map<String, Value>,
+    pub redactor: Arc<Redactor>,
+    /// Every host of the pools of the services at hand, in inventory order.
+    pub hosts: Vec<HostName>,
+}
+
+impl Session {
+    /// Reads the site, resolves secrets, opens the store. Connects to nothing yet.
+    pub fn open(common: &Common, services: &[ServiceName]) -> Result<Self, Failure> {
+        let site = site::valid(common)?;
+        for service in services {
+            known(&site, service)?;
+        }
+        let hosts = hosts(&site, services);
+        let (secrets, redactor) = secrets(&site, services)?;
+        let store = FileStore::open(store_folder(&site)?).map_err(Failure::internal)?;
+        let transport = connect::router(common, &site, &hosts)?;
+        Ok(Self { site, store, transport, secrets, redactor: Arc::new(redactor), hosts })
+    }
+
+    /// Takes the right to act, or says who has it.
+    pub async fn lock(&self) -> Result<Lease, Failure> {
+        self.store.acquire(holder()).await.map_err(|error| match error {
+            AcquireError::Held(_) => Failure::new(Exit::Locked, error)
+                .hint("wait for it to end; it also ends by itself when its process does"),
+            AcquireError::Store(error) => Failure::internal(error),
+        })
+    }
+
+    /// Refuses to act beside a run that was cut short.
+    pub fn no_open_run(&self) -> Result<(), Failure> {
+        match crate::engine::recover::open_run(&self.store).map_err(Failure::internal)? {
+            None => Ok(()),
+            Some(open) => Err(Failure::words(
+                Exit::Stuck,
+                format!("run {} ({}) was cut short", open.run, open.plan.operation.as_str()),
+            )
+            .hint("`reveille recover` finishes it or takes it back")),
+        }
+    }
+
+    /// Asks hosts for facts, all at once; those in `must` are waited for to the end.
+    pub async fn gather(&self, must: BTreeSet<HostName>, programs: Vec<String>) -> SiteFacts {
+        let question = Question {
+            hosts: self.hosts.clone(),
+            must,
+            programs,
+            patience: self.site.settings.ssh.connect_timeout.0,
+        };
+        gather::gather(&self.transport, &question).await
+    }
+
+    /// The stored table, corrected by what the hosts say.
+    pub async fn table(&self, facts: &SiteFacts) -> Result<Table, Failure> {
+        Ok(reconcile(&self.stored().await?, facts))
+    }
+
+    /// The table as it is stored.
+    pub async fn stored(&self) -> Result<Table, Failure> {
+        self.store.load().await.map_err(Failure::internal)
+    }
+
+    pub fn planner<'a>(&'a self, table: &'a Table, facts: &'a SiteFacts, request: Request) -> Planner<'a> {
+        Planner { site: &self.site, table, facts, secrets: &self.secrets, request }
+    }
+
+    /// The text without any secret.
+    pub fn redact(&self, text: &str) -> String {
+        self.redactor.redact(text).into_owned()
+    }
+
+    /// The same as a function of its own, for the engine.
+    pub fn redact_fn(&self) -> crate::store::journal::Redactor {
+        let redactor = Arc::clone(&self.redactor);
+        Arc::new(move |text| redactor.redact(text).into_owned())
+    }
+
+    /// Hosts without whose answer an operation cannot be planned.
+    pub async fn essential(
+        &self,
+        operation: Operation,
+        services: &[ServiceName],
+        to: Option<&HostName>,
+    ) -> Result<BTreeSet<HostName>, Failure> {
+        let table = self.stored().await?;
+        let mut must: BTreeSet<HostName> = to.cloned().into_iter().collect();
+        for row in services.iter().filter_map(|service| table.services.get(service)) {
+            // A failover must not wait for the host it leaves.
+            if operation != Operation::Failover {
+                must.extend(row.primary.clone());
+            }
+            must.extend(row.secondary.clone());
+        }
+        Ok(must)
+    }
+
+    /// Ends the connections.
+    pub async fn close(&self) {
+        self.transport.close().await;
+    }
+}
+
+fn known(site: &Site, service: &ServiceName) -> Result<(), Failure> {
+    if site.playbooks.contains_key(service) {
+        return Ok(());
+    }
+    let names: Vec<&str> = site.playbooks.keys().map(ServiceName::as_str).collect();
+    let failure = Failure::words(Exit::Usage, format!("there is no playbook for service `{service}`"));
+    Err(match crate::site::diagnostic::nearest(service.as_str(), names.iter().copied()) {
+        Some(best) => failure.hint(format!("did you mean `{best}`?")),
+        None => failure.hint(format!("services of this site: {}", names.join(", "))),
+    })
+}
+
+/// All hosts of the services' pools; of every service if none is named.
+fn hosts(site: &Site, services: &[ServiceName]) -> Vec<HostName> {
+    let wanted = |service: &ServiceName| services.is_empty() || services.contains(service);
+    let playbooks = site.playbooks.iter().filter(|(service, _)| wanted(service)).map(|(_, playbook)| playbook);
+    let pools: BTreeSet<HostName> = playbooks.flat_map(|playbook| site.pool(playbook)).collect();
+    site.inventory.hosts().filter(|host| pools.contains(host)).cloned().collect()
+}
+
+fn secrets(site: &Site, services: &[ServiceName]) -> Result<(Map<String, Value>, Redactor), Failure> {
+    let of_services = services.iter().filter_map(|service| site.playbooks.get(service)).map(|book| &book.secrets);
+    let mut values = Map::new();
+    let mut all: Vec<Secret> = Vec::new();
+    for (name, source) in std::iter::once(&site.settings.secrets).chain(of_services).flatten() {
+        let secret = resolve(site, name, source)?;
+        values.insert(name.clone(), secret.expose().into());
+        all.push(secret);
+    }
+    Ok((values, Redactor::new(&all)))
+}
+
+fn resolve(
+    site: &Site,
+    name: &str,
+    source: &crate::site::source::Sp<SecretSource>,
+) -> Result<Secret, Failure> {
+    source.resolve(&site.root).map_err(|error| {
+        let place = site.sources.place(source.span);
+        Failure::new(Exit::InvalidSite, anyhow::Error::new(error).context(format!("failed to get the secret `{name}` ({place})")))
+    })
+}
+
+fn store_folder(site: &Site) -> Result<PathBuf, Failure> {
+    let store = &site.settings.store;
+    match store.strip_prefix("file:") {
+        Some(folder) => Ok(site.root.join(folder)),
+        None => Err(Failure::words(
+            Exit::InvalidSite,
+            format!("store `{}` is of no known kind ({})", store.value, site.sources.place(store.span)),
+        )
+        .hint("write `file:FOLDER`")),
+    }
+}
+
+/// Who runs this command, for the lock and the journal.
+pub fn origin() -> Origin {
+    let who = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_else(|_| {
+        format!("uid {}", rustix::process::getuid().as_raw())
+    });
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Origin { who, host, argv: std::env::args().collect() }
+}
+
+fn holder() -> Holder {
+    let Origin { who, host, argv, .. } = origin();
+    let since = jiff::Timestamp::now().to_string();
+    Holder { who, pid: std::process::id(), host, since, command: argv.join(" ") }
+}

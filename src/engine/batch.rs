@@ -1,0 +1,43 @@
+//! Which steps travel together: a ready step, and what may follow it on the same host in the same program.
+//!
+//! Pure. Only a chain is taken: where two steps could follow, they would rather run side by side than one after the
+//! other, so the batch ends there.
+
+use crate::plan::ready::{Queue, StepIndex};
+use crate::plan::{PlanStep, Work};
+
+/// The most steps in one program: an early outcome should not wait in a pipe behind a long tail.
+const LONGEST: usize = 32;
+
+/// The batch that begins with `first`, which is ready. `alone` keeps a step out of batches.
+pub(super) fn gather(
+    steps: &[PlanStep],
+    queue: &Queue,
+    first: StepIndex,
+    alone: impl Fn(StepIndex) -> bool,
+) -> Vec<StepIndex> {
+    let mut batch = vec![first];
+    let leads = travels(&steps[first]) && steps[first].guards.failed_when.is_none() && !alone(first);
+    while leads && batch.len() < LONGEST {
+        let last = batch[batch.len() - 1];
+        let mut next = queue.successors(last).into_iter().filter(|step| {
+            fits(&steps[first], &steps[*step]) && !alone(*step) && queue.waits_only_for(*step, &batch)
+        });
+        match (next.next(), next.next()) {
+            (Some(only), None) => batch.push(only),
+            _ => break,
+        }
+    }
+    batch
+}
+
+fn fits(first: &PlanStep, next: &PlanStep) -> bool {
+    let together = next.service == first.service && next.host == first.host && next.run_as == first.run_as;
+    together && travels(next) && next.guards.failed_when.is_none() && next.guards.when.is_none()
+}
+
+/// Whether nothing has to be decided here before the step that follows it.
+fn travels(step: &PlanStep) -> bool {
+    let decided_here = step.guards.until.is_some() || step.attempts.retries > 0;
+    matches!(step.work, Work::Script(_)) && step.skip.is_none() && !decided_here
+}

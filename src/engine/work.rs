@@ -1,0 +1,193 @@
+//! What the dispatcher waits for, as futures that end in a message: a batch landed, a probe answered, a row written.
+//! They hold no state of the run and decide nothing.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::job::{Batch, BatchEnd, How};
+use super::ports::{ProbeOutcome, Tools};
+use super::record::{Record, Replaced};
+use super::unwind::Unwound;
+use crate::plan::ready::StepIndex;
+use crate::plan::table::{Row, Table};
+use crate::plan::{Commit, Probe, StepRef};
+use crate::site::id::{RunId, ServiceName};
+use crate::store::journal::Journal;
+use crate::store::{CommitError, Store};
+use crate::transport::Lost;
+
+/// Between two looks at a host that was lost.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often a commit starts over because someone else wrote the table meanwhile.
+const COMMIT_TRIES: usize = 5;
+
+/// What the dispatcher hears when a future ends.
+#[derive(Debug)]
+pub(super) enum Message {
+    Landed {
+        flight: usize,
+        end: BatchEnd,
+    },
+    /// The journal could not be written, so the batch was not sent.
+    Unsent {
+        flight: usize,
+        because: String,
+    },
+    Probed {
+        step: StepIndex,
+        outcome: Option<ProbeOutcome>,
+    },
+    Committed {
+        step: StepIndex,
+        result: Result<Committed, String>,
+    },
+    /// What a look says of a step whose end was not seen; the reason if it cannot vouch for it.
+    Looked {
+        step: StepIndex,
+        done: Result<(), String>,
+    },
+    RetryDue {
+        step: StepIndex,
+    },
+    Unwound {
+        branch: usize,
+        unwound: Unwound,
+    },
+}
+
+/// A row that is now as the plan wants it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Committed {
+    /// `None`: it was so already.
+    pub replaced: Option<Replaced>,
+}
+
+/// `None` if it was cancelled.
+pub(super) async fn probe(
+    tools: Tools<'_>,
+    probe: &Probe,
+    until: Instant,
+    cancel: CancellationToken,
+) -> Option<ProbeOutcome> {
+    let late = || ProbeOutcome { ok: false, detail: "no answer within the step's timeout".to_owned() };
+    tokio::select! {
+        () = cancel.cancelled() => None,
+        outcome = timeout_at(until, tools.prober.probe(probe)) => Some(outcome.unwrap_or_else(|_| late())),
+    }
+}
+
+/// Looks until the look vouches for the step, says that it failed, or time is up.
+pub(super) async fn look(
+    tools: Tools<'_>,
+    batch: Batch<'_>,
+    until: Instant,
+    cancel: CancellationToken,
+) -> Result<(), String> {
+    loop {
+        let code = std::sync::Mutex::new(None);
+        let batch = Batch { cancel: cancel.child_token(), ..batch.clone() };
+        let end = batch
+            .run(tools.transport, |update| {
+                if let super::job::Update::Done { report, .. } = update
+                    && let Ok(mut code) = code.lock()
+                {
+                    *code = Some(report.code);
+                }
+            })
+            .await;
+        let code = code.into_inner().ok().flatten();
+        let why = match (code, end.how) {
+            (Some(0), _) => return Ok(()),
+            (Some(code), _) => format!("its look says that it is not done (exit {code})"),
+            (None, How::Lost(lost @ (Lost::Unreachable(_) | Lost::Unknown(_)))) => lost.to_string(),
+            (None, how) => return Err(format!("its look did not run: {how:?}")),
+        };
+        if Instant::now() + LOOK_AGAIN >= until || cancel.is_cancelled() {
+            return Err(why);
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Who writes a row, and where that is written down first.
+#[derive(Clone)]
+pub(super) struct Clerk<'a> {
+    pub store: &'a dyn Store,
+    pub journal: Journal,
+    pub run: RunId,
+}
+
+impl Clerk<'_> {
+    /// Makes the service's row what the plan says.
+    pub(super) async fn commit(
+        &self,
+        step: &StepRef,
+        service: &ServiceName,
+        commit: &Commit,
+    ) -> Result<Committed, String> {
+        let change = |before: Option<&Row>| {
+            if let Some(before) = before.filter(|before| before.epoch > commit.epoch) {
+                return Err(format!("the table is at epoch {} already", before.epoch));
+            }
+            let Commit { primary, secondary, epoch, state } = commit.clone();
+            Ok(Row { primary, secondary, epoch, state, last_run: Some(self.run.clone()) })
+        };
+        self.change(step, service, change).await
+    }
+
+    /// Writes the row that `change` makes of the present one, if that differs in more than the run's name.
+    pub(super) async fn change(
+        &self,
+        step: &StepRef,
+        service: &ServiceName,
+        change: impl Fn(Option<&Row>) -> Result<Row, String>,
+    ) -> Result<Committed, String> {
+        for _ in 0..COMMIT_TRIES {
+            let mut table = self.store.load().await.map_err(|error| chain(&error))?;
+            let before = table.services.get(service).cloned();
+            let after = change(before.as_ref())?;
+            if before.as_ref().is_some_and(|before| same(before, &after)) {
+                return Ok(Committed { replaced: None });
+            }
+            let record = Record::Commit {
+                step: step.clone(),
+                service: service.clone(),
+                before: before.clone(),
+                after: after.clone(),
+            };
+            // Loudly, but not in the way: a table that is not written would be worse than a journal that is not.
+            let kept = self.journal.keep(&record).await;
+            if let Err(lost) = kept {
+                tracing::error!(%lost, %service, "committing without a journal");
+            }
+            table.services.insert(service.clone(), after);
+            match self.write(table).await {
+                Ok(()) => return Ok(Committed { replaced: Some(Replaced(before)) }),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(chain(&error)),
+            }
+        }
+        Err("the scheduling table keeps changing under our hands".to_owned())
+    }
+
+    async fn write(&self, table: Table) -> Result<(), CommitError> {
+        self.store.commit(table.revision, table).await.map(|_| ())
+    }
+}
+
+fn same(one: &Row, other: &Row) -> bool {
+    Row { last_run: None, ..one.clone() } == Row { last_run: None, ..other.clone() }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

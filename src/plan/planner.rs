@@ -1,0 +1,220 @@
+//! Makes a [`Plan`] out of a site, the scheduling table, fresh facts and a request. The only entry to planning.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::compose::Composer;
+use super::facts::{ProcessFact, SiteFacts, Trace};
+use super::phase::{Bench, Failure};
+use super::placement::{self, Answer};
+use super::scope::{self, Scope};
+use super::table::{Role, Table};
+use super::{Operation, Plan, PlanError, Probe, StepRef, UndoWork, Work, timing};
+use crate::module::Compiled;
+use crate::site::Site;
+use crate::site::action::{Action, ProbeArgs, ProbeSpec};
+use crate::site::id::{Epoch, HostName, ServiceName};
+use crate::site::inventory::HostExtras;
+use crate::site::playbook::Playbook;
+use crate::site::source::Sp;
+
+/// What the user asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub operation: Operation,
+    pub services: Vec<ServiceName>,
+    /// The new primary, when the user names one.
+    pub to: Option<HostName>,
+    /// Hosts that may be chosen; all of the pool if absent.
+    pub limit: Option<Vec<HostName>>,
+    /// Only steps with one of these tags (or `always`) run; all if empty.
+    pub tags: Vec<String>,
+    /// Login user where the inventory names none.
+    pub user: Option<String>,
+    /// Become root everywhere.
+    pub escalate: bool,
+    /// Hosts that failed earlier in this run, and how.
+    pub tried: BTreeMap<HostName, String>,
+}
+
+impl Request {
+    /// An operation on one service, nothing else said.
+    pub fn bare(operation: Operation, service: ServiceName) -> Self {
+        Self {
+            operation,
+            services: vec![service],
+            to: None,
+            limit: None,
+            tags: Vec::new(),
+            user: None,
+            escalate: false,
+            tried: BTreeMap::new(),
+        }
+    }
+}
+
+/// Everything a plan is made from.
+pub struct Planner<'a> {
+    pub site: &'a Site,
+    /// Already reconciled with `facts`.
+    pub table: &'a Table,
+    pub facts: &'a SiteFacts,
+    /// Resolved secrets by variable name; never shown.
+    pub secrets: &'a serde_json::Map<String, serde_json::Value>,
+    pub request: Request,
+}
+
+impl Planner<'_> {
+    /// Plans the request for all its services.
+    ///
+    /// # Errors
+    /// The first reason for which nothing can be done; nothing was changed anywhere.
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        let mut services = Vec::new();
+        let mut steps = Vec::new();
+        for name in &self.request.services {
+            let mut composer = self.composer(name)?;
+            services.push(composer.operate(self.request.operation)?);
+            steps.append(&mut composer.steps);
+        }
+        timing::close(self.request.operation, services, steps)
+    }
+
+    /// Every check of a service, as a client makes it while `host` serves.
+    ///
+    /// # Errors
+    /// A check that cannot be rendered.
+    pub fn probes(&self, service: &ServiceName, host: &HostName) -> Result<Vec<Probe>, PlanError> {
+        let mut composer = self.composer(service)?;
+        composer.cast = (Some(host.clone()), None);
+        let probes = &composer.playbook.probes;
+        probes.iter().map(|(name, spec)| self.probe(&composer, host, name, spec)).collect()
+    }
+
+    /// The work of a step of `plan` that depended on results which are known now.
+    ///
+    /// # Errors
+    /// The step is not of this plan, or cannot be rendered even now.
+    pub fn late(
+        &self,
+        plan: &Plan,
+        step: &StepRef,
+        results: &Map<String, Value>,
+    ) -> Result<(Work, UndoWork), PlanError> {
+        let unknown = || PlanError::UnknownStep { step: step.clone() };
+        let planned = plan.steps.iter().find(|planned| planned.id == *step).ok_or_else(unknown)?;
+        let service = plan.services.iter().find(|entry| entry.service == planned.service);
+        let service = service.ok_or_else(unknown)?;
+        let host = step.host().ok_or_else(unknown)?;
+        let mut composer = self.composer(&service.service)?;
+        composer.epoch = service.epoch;
+        composer.cast = (service.to.clone(), service.secondary.clone());
+        let phase = planned.stage.phase().ok_or_else(unknown)?;
+        let steps = composer.playbook.phase(phase);
+        let written = steps.iter().find(|written| written.id.as_str() == step.id()).ok_or_else(unknown)?;
+        composer.late(&host, written, results)
+    }
+
+    fn composer(&self, service: &ServiceName) -> Result<Composer<'_>, PlanError> {
+        let playbook = self
+            .site
+            .playbooks
+            .get(service)
+            .ok_or_else(|| PlanError::UnknownService { service: service.clone() })?;
+        let pool = self.site.pool(playbook);
+        if let Some(to) = &self.request.to
+            && !pool.contains(to)
+        {
+            return Err(PlanError::NotInPool { service: service.clone(), host: to.clone() });
+        }
+        Ok(Composer { planner: self, playbook, pool, epoch: Epoch(0), cast: (None, None), steps: Vec::new() })
+    }
+
+    fn trace(&self, service: &ServiceName, host: &HostName) -> Option<&Trace> {
+        self.facts.get(host)?.as_ref().ok()?.services.get(service)
+    }
+
+    pub(super) fn is_awake(&self, service: &ServiceName, host: &HostName) -> bool {
+        self.trace(service, host).is_some_and(|trace| {
+            trace.role == Some(Role::Primary)
+                && trace.processes.values().all(|process| *process == ProcessFact::Awake)
+        })
+    }
+
+    pub(super) fn is_ready(&self, service: &ServiceName, host: &HostName) -> bool {
+        self.trace(service, host).is_some_and(|trace| {
+            trace.role == Some(Role::Secondary)
+                && trace.processes.values().all(|process| *process == ProcessFact::Asleep)
+        })
+    }
+
+    /// Whether a host holds an address or a live process of the service, or thinks it has a role.
+    pub(super) fn holds_anything(&self, playbook: &Playbook, host: &HostName) -> bool {
+        let Some(Ok(facts)) = self.facts.get(host) else { return false };
+        let holds_address = playbook
+            .addresses
+            .iter()
+            .any(|address| facts.addresses.iter().any(|held| held.address == address.ip()));
+        let holds_process = facts.services.get(&playbook.service.value).is_some_and(|trace| {
+            trace.role.is_some() || trace.processes.values().any(|process| *process != ProcessFact::Dead)
+        });
+        holds_address || holds_process
+    }
+
+    /// Roles on other services, by the table.
+    pub(super) fn roles(&self, service: &ServiceName) -> BTreeMap<HostName, usize> {
+        placement::roles_held(self.table, service)
+    }
+
+    /// Whether the inventory lets the host take roles at all.
+    pub(super) fn in_pool(&self, host: &HostName) -> bool {
+        self.extras(host).pool
+    }
+
+    /// The user that steps run as, when not the one that logs in.
+    pub(super) fn run_as(&self, host: &HostName) -> Option<String> {
+        let request = &self.request;
+        let connection = self.site.connection(host, request.user.as_deref(), request.escalate);
+        connection.escalation.map(|escalation| escalation.user)
+    }
+
+    /// Evaluates an expression of `placement:` for one candidate.
+    pub(super) fn judge(
+        &self,
+        composer: &Composer<'_>,
+        host: &HostName,
+        text: &str,
+    ) -> Result<Answer, String> {
+        scope::judge(composer, host, text)
+    }
+
+    /// The `reveille_*` variables of a host.
+    pub(super) fn extras(&self, host: &HostName) -> HostExtras {
+        // What could not be understood there was reported when the site was checked.
+        self.site.inventory.extras(host, &mut Vec::new())
+    }
+
+    /// A named check, rendered for the host that is to serve.
+    pub(super) fn probe(
+        &self,
+        composer: &Composer<'_>,
+        host: &HostName,
+        name: &str,
+        spec: &Sp<ProbeSpec>,
+    ) -> Result<Probe, PlanError> {
+        let scope = Scope::of(composer, host)?;
+        let bench = Bench { composer, host, scope: &scope, registers: &[] };
+        let action = Action::Probe(ProbeArgs::Named(Sp::new(name.to_owned(), spec.span)));
+        let wrong = |detail: String| PlanError::Render { place: spec.span, step: None, detail };
+        match bench.compile(&action, &IndexMap::new()) {
+            Ok(Compiled::Probe(probe)) => Ok(probe),
+            Ok(Compiled::Script(_)) => Err(wrong("is not a probe".to_owned())),
+            Err(Failure::NotYet(names)) => {
+                Err(wrong(format!("reads results of steps: {}", names.join(", "))))
+            }
+            Err(Failure::Wrong(detail)) => Err(wrong(detail)),
+        }
+    }
+}

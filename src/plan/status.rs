@@ -1,0 +1,239 @@
+//! The answer to "how is my site?": the scheduling table beside what hosts and probes say now. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::facts::{HostFacts, ProcessFact, SiteFacts};
+use super::table::{Role, Row, ServiceState, Table};
+use crate::site::address::ServiceAddress;
+use crate::site::id::{Epoch, HostName, RunId, ServiceName};
+
+/// The version of the status document.
+pub const SCHEMA: &str = "reveille.status/1";
+
+/// `reveille status --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    pub schema: &'static str,
+    /// The monitor that leads, if one runs.
+    pub monitor: Option<MonitorStatus>,
+    pub services: Vec<ServiceStatus>,
+    pub hosts: Vec<HostStatus>,
+    /// A run that neither ended nor goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Interrupted>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MonitorStatus {
+    pub leader: String,
+    /// RFC 3339.
+    pub since: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Interrupted {
+    pub run: RunId,
+    pub operation: String,
+    pub services: Vec<ServiceName>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServiceStatus {
+    pub service: ServiceName,
+    pub state: ServiceState,
+    pub verdict: Verdict,
+    pub primary: Option<HostName>,
+    pub secondary: Option<HostName>,
+    pub epoch: Epoch,
+    pub addresses: Vec<ServiceAddress>,
+    pub paused: Option<String>,
+    pub last_run: Option<RunId>,
+    /// What a person should know, one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HostStatus {
+    pub host: HostName,
+    pub verdict: Verdict,
+    pub load_per_cpu: Option<f64>,
+    pub roles: Vec<HostRole>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HostRole {
+    pub service: ServiceName,
+    pub role: Role,
+}
+
+/// What one look concludes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Ok,
+    ServiceDown,
+    Unreachable,
+    Unknown,
+}
+
+impl Verdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ServiceDown => "service-down",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What is put together.
+pub struct Observed<'a> {
+    /// Every service of the site with its addresses.
+    pub services: &'a BTreeMap<ServiceName, Vec<ServiceAddress>>,
+    /// Hosts in inventory order.
+    pub hosts: &'a [HostName],
+    /// Already reconciled with `facts`.
+    pub table: &'a Table,
+    pub facts: &'a SiteFacts,
+    /// Whether each service answered its probes; absent where it has none or none was made.
+    pub answers: &'a BTreeMap<ServiceName, Result<(), String>>,
+    /// A run whose process holds the lock now.
+    pub running: Option<&'a Interrupted>,
+    /// A run whose process is gone.
+    pub interrupted: Option<&'a Interrupted>,
+}
+
+impl Observed<'_> {
+    pub fn status(&self) -> Status {
+        Status {
+            schema: SCHEMA,
+            monitor: None,
+            services: self.services.iter().map(|(name, addresses)| self.service(name, addresses)).collect(),
+            hosts: self.hosts.iter().map(|host| self.host(host)).collect(),
+            interrupted: self.interrupted.cloned(),
+        }
+    }
+
+    fn host(&self, host: &HostName) -> HostStatus {
+        let roles = self.table.services.iter().flat_map(|(service, row)| {
+            let role = |held: &Option<HostName>, role| {
+                (held.as_ref() == Some(host)).then(|| HostRole { service: service.clone(), role })
+            };
+            [role(&row.primary, Role::Primary), role(&row.secondary, Role::Secondary)].into_iter().flatten()
+        });
+        let facts = self.facts.get(host);
+        HostStatus {
+            host: host.clone(),
+            verdict: match facts {
+                Some(Ok(_)) => Verdict::Ok,
+                Some(Err(_)) => Verdict::Unreachable,
+                None => Verdict::Unknown,
+            },
+            load_per_cpu: self.answered(host).map(|facts| facts.load_per_cpu),
+            roles: roles.collect(),
+            detail: facts.and_then(|facts| facts.as_ref().err().cloned()),
+        }
+    }
+
+    fn answered(&self, host: &HostName) -> Option<&HostFacts> {
+        self.facts.get(host).and_then(|facts| facts.as_ref().ok())
+    }
+
+    fn service(&self, service: &ServiceName, addresses: &[ServiceAddress]) -> ServiceStatus {
+        let absent = Row {
+            primary: None,
+            secondary: None,
+            epoch: Epoch(0),
+            state: ServiceState::Absent,
+            last_run: None,
+        };
+        let row = self.table.services.get(service).unwrap_or(&absent);
+        let verdict = self.verdict(service, row);
+        let mut notes = self.strays(service, row, addresses);
+        notes.extend(self.sleeper(service, row).err());
+        ServiceStatus {
+            service: service.clone(),
+            state: self.state(service, row, verdict),
+            verdict,
+            primary: row.primary.clone(),
+            secondary: row.secondary.clone(),
+            epoch: row.epoch,
+            addresses: addresses.to_vec(),
+            paused: None,
+            last_run: row.last_run.clone(),
+            notes,
+        }
+    }
+
+    /// A client's view first; without one, what the primary says of its processes.
+    fn verdict(&self, service: &ServiceName, row: &Row) -> Verdict {
+        match (self.answers.get(service), &row.primary) {
+            (_, None) => Verdict::Unknown,
+            (Some(Ok(())), _) => Verdict::Ok,
+            (answer, Some(primary)) => match (answer, self.answered(primary)) {
+                (_, None) => Verdict::Unreachable,
+                (Some(Err(_)), Some(_)) => Verdict::ServiceDown,
+                (_, Some(facts)) if all(facts, service, ProcessFact::Awake) => Verdict::Ok,
+                (_, Some(_)) => Verdict::ServiceDown,
+            },
+        }
+    }
+
+    fn state(&self, service: &ServiceName, row: &Row, verdict: Verdict) -> ServiceState {
+        let touched = |run: Option<&Interrupted>| run.is_some_and(|run| run.services.contains(service));
+        if touched(self.running) {
+            return ServiceState::Moving;
+        }
+        if touched(self.interrupted) {
+            return ServiceState::Stuck;
+        }
+        match (row.state, verdict) {
+            (ServiceState::Absent | ServiceState::Stuck, _) => row.state,
+            (_, Verdict::Ok) if row.secondary.is_some() && self.sleeper(service, row).is_ok() => {
+                ServiceState::Protected
+            }
+            (_, Verdict::Ok) => ServiceState::Unprotected,
+            _ => ServiceState::Down,
+        }
+    }
+
+    /// Whether the secondary's copy can be woken.
+    fn sleeper(&self, service: &ServiceName, row: &Row) -> Result<(), String> {
+        let Some(secondary) = &row.secondary else { return Ok(()) };
+        match self.facts.get(secondary) {
+            Some(Ok(facts)) if all(facts, service, ProcessFact::Asleep) => Ok(()),
+            Some(Ok(_)) => Err(format!("the sleeping copy on {secondary} is gone or awake")),
+            Some(Err(_)) | None => Err(format!("the secondary {secondary} does not answer")),
+        }
+    }
+
+    /// Hosts that hold what only the primary may hold.
+    fn strays(&self, service: &ServiceName, row: &Row, addresses: &[ServiceAddress]) -> Vec<String> {
+        let mut notes = Vec::new();
+        for host in self.hosts.iter().filter(|host| row.primary.as_ref() != Some(host)) {
+            let Some(facts) = self.answered(host) else { continue };
+            for address in addresses {
+                if facts.addresses.iter().any(|held| held.address == address.ip()) {
+                    notes.push(format!(
+                        "{host} also holds {}; `reveille reprotect {service}` cleans it",
+                        address.ip()
+                    ));
+                }
+            }
+        }
+        notes
+    }
+}
+
+fn all(facts: &HostFacts, service: &ServiceName, wanted: ProcessFact) -> bool {
+    facts
+        .services
+        .get(service)
+        .is_some_and(|trace| trace.processes.values().all(|process| *process == wanted))
+}

@@ -1,0 +1,120 @@
+//! Closes a plan: puts its steps in order, adds up the worst case, counts what can be undone, and seals it.
+
+use std::collections::HashMap;
+
+use petgraph::algo::toposort;
+use petgraph::graph::{DiGraph, NodeIndex};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Operation, Plan, PlanError, PlanStep, SCHEMA, ServicePlan, StepRef, UndoCoverage, UndoWork, Work,
+};
+use crate::site::playbook::Backoff;
+
+pub(super) fn close(
+    operation: Operation,
+    services: Vec<ServicePlan>,
+    steps: Vec<PlanStep>,
+) -> Result<Plan, PlanError> {
+    let steps = in_order(steps)?;
+    let mut plan = Plan {
+        schema: SCHEMA.to_owned(),
+        operation,
+        services,
+        worst_case_ms: worst_case_ms(&steps),
+        undo_coverage: undo_coverage(&steps),
+        steps,
+        hash: String::new(),
+    };
+    plan.hash = hash(&plan, &|text| text.to_owned());
+    Ok(plan)
+}
+
+/// SHA-256 over the plan as JSON with an empty hash, after `redact`; hexadecimal.
+pub fn hash(plan: &Plan, redact: &dyn Fn(&str) -> String) -> String {
+    let bare = Plan { hash: String::new(), ..plan.clone() };
+    let text = serde_json::to_string(&bare).unwrap_or_default();
+    Sha256::digest(redact(&text)).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Steps sorted so that each stands after all it waits for; otherwise as they were added.
+fn in_order(steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, PlanError> {
+    let mut graph = DiGraph::<usize, ()>::new();
+    let nodes: HashMap<StepRef, NodeIndex> =
+        steps.iter().enumerate().map(|(at, step)| (step.id.clone(), graph.add_node(at))).collect();
+    // The sort visits later additions first: adding backwards keeps the written order among equals.
+    for step in steps.iter().rev() {
+        for before in predecessors(step) {
+            if let Some(from) = nodes.get(before) {
+                graph.add_edge(*from, nodes[&step.id], ());
+            }
+        }
+    }
+    let order = toposort(&graph, None).map_err(|cycle| {
+        let at = graph[cycle.node_id()];
+        PlanError::Cycle(steps[at].id.to_string())
+    })?;
+    let mut rank = vec![0; steps.len()];
+    for (place, node) in order.iter().enumerate() {
+        rank[graph[*node]] = place;
+    }
+    let mut ranked: Vec<_> = steps.into_iter().enumerate().collect();
+    ranked.sort_by_key(|(at, _)| rank[*at]);
+    Ok(ranked.into_iter().map(|(_, step)| step).collect())
+}
+
+/// Every step this one may wait for.
+pub fn predecessors(step: &PlanStep) -> impl Iterator<Item = &StepRef> {
+    let alternatives = step.any_of.iter().flat_map(|alternative| &alternative.steps);
+    step.needs.iter().map(|link| &link.step).chain(alternatives)
+}
+
+/// The longest path in milliseconds, with every attempt and delay of every step used up.
+fn worst_case_ms(steps: &[PlanStep]) -> u64 {
+    let mut ends: HashMap<&StepRef, u64> = HashMap::new();
+    for step in steps {
+        let start = predecessors(step).filter_map(|before| ends.get(before)).max().copied().unwrap_or(0);
+        ends.insert(&step.id, start.saturating_add(longest_ms(step)));
+    }
+    ends.into_values().max().unwrap_or(0)
+}
+
+/// One step's own worst case in milliseconds.
+pub fn longest_ms(step: &PlanStep) -> u64 {
+    if step.skip.is_some() || matches!(step.work, Work::Join | Work::Commit(_)) {
+        return 0;
+    }
+    let retries = u64::from(step.attempts.retries);
+    let delays = match step.attempts.backoff {
+        Backoff::Fixed => step.attempts.delay_ms.saturating_mul(retries),
+        Backoff::Exponential => {
+            let factor = 1_u64.checked_shl(step.attempts.retries).unwrap_or(u64::MAX).saturating_sub(1);
+            step.attempts.delay_ms.saturating_mul(factor)
+        }
+    };
+    step.timeout_ms.saturating_mul(retries + 1).saturating_add(delays)
+}
+
+fn undo_coverage(steps: &[PlanStep]) -> UndoCoverage {
+    let changing: Vec<_> = steps.iter().filter(|step| step.skip.is_none() && changes(step)).collect();
+    let undoable = changing.iter().filter(|step| can_be_undone(step)).count();
+    UndoCoverage { undoable, changing: changing.len() }
+}
+
+/// Whether running the step can change a host.
+pub fn changes(step: &PlanStep) -> bool {
+    match &step.work {
+        Work::Script(script) => script.changes,
+        Work::Late { .. } => true,
+        Work::Probe(_) | Work::Join | Work::Commit(_) => false,
+    }
+}
+
+/// Whether the plan knows how to take the step back.
+pub fn can_be_undone(step: &PlanStep) -> bool {
+    match (&step.undo, &step.work) {
+        (UndoWork::Script(_), _) => true,
+        (UndoWork::Derived, Work::Script(script)) => script.undo.is_some(),
+        _ => false,
+    }
+}

@@ -1,0 +1,294 @@
+//! Append-only JSON lines, each sealed with a hash over itself and the seal before it. What the lines say is the
+//! engine's matter ([`crate::engine::record`]); this file only sees to it that they last and cannot be edited unseen.
+//!
+//! Writers queue up and share an fsync: whoever waits for [`Journal::keep`] waits for one sync at most two long.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+/// Takes what must not be shown out of a text.
+pub type Redactor = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// A test's hook: the process aborts right after the record of this number is on disk.
+pub const CRASH_AT: &str = "REVEILLE_CRASH_AT";
+
+/// One line of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sealed<T> {
+    /// From 0, without gaps.
+    pub seq: u64,
+    /// RFC 3339.
+    pub at: String,
+    /// The hash of the line before; empty in the first.
+    pub prev: String,
+    #[serde(flatten)]
+    pub record: T,
+    /// SHA-256 over the line as written, without this field; hexadecimal.
+    pub hash: String,
+}
+
+/// The journal cannot be written any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to write the journal: {0}")]
+pub struct JournalLost(pub String);
+
+/// A journal that is being written. Clones write to the same one.
+#[derive(Clone)]
+pub struct Journal {
+    /// `None`: nothing is kept.
+    entries: Option<mpsc::UnboundedSender<Entry>>,
+    redact: Redactor,
+}
+
+struct Entry {
+    record: Value,
+    /// Told when the record is on disk; absent where nobody waits.
+    kept: Option<oneshot::Sender<Result<(), JournalLost>>>,
+}
+
+impl Journal {
+    /// A new journal at `path`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// A file that is there already, or cannot be made.
+    pub fn create(path: &Path, redact: Redactor) -> std::io::Result<Self> {
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(Self::written_by(
+            Pen { file, seq: 0, prev: String::new(), broken: None, crash_at: crash_at() },
+            redact,
+        ))
+    }
+
+    /// Continues the journal of a run that was cut short; a torn last line is cut off. Must be called within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written, or was changed since it was written ([`Broken`]).
+    pub fn reopen(path: &Path, redact: Redactor) -> std::io::Result<Self> {
+        let text = std::fs::read_to_string(path)?;
+        let torn = verify(&text).map_err(std::io::Error::other)?;
+        let whole = if torn { text.rfind('\n').map_or(0, |end| end + 1) } else { text.len() };
+        let read: Read<Value> = read(&text[..whole]).map_err(std::io::Error::other)?;
+        let file = OpenOptions::new().append(true).open(path)?;
+        file.set_len(whole as u64)?;
+        let last = read.records.last();
+        let (seq, prev) = last.map_or((0, String::new()), |last| (last.seq + 1, last.hash.clone()));
+        Ok(Self::written_by(Pen { file, seq, prev, broken: None, crash_at: crash_at() }, redact))
+    }
+
+    fn written_by(pen: Pen, redact: Redactor) -> Self {
+        let (entries, queue) = mpsc::unbounded_channel();
+        tokio::spawn(write_all(pen, queue));
+        Self { entries: Some(entries), redact }
+    }
+
+    /// Keeps nothing: for looking without acting.
+    pub fn none(redact: Redactor) -> Self {
+        Self { entries: None, redact }
+    }
+
+    /// Writes a record, soon. It is on disk before any record that is kept later.
+    pub fn note(&self, record: &impl Serialize) {
+        self.send(record, None);
+    }
+
+    /// Writes a record; when the future is ready, it is on disk. The record's place is fixed by the call.
+    pub fn keep(
+        &self,
+        record: &impl Serialize,
+    ) -> impl Future<Output = Result<(), JournalLost>> + Send + 'static {
+        let (tell, told) = oneshot::channel();
+        let kept = self.entries.is_some();
+        self.send(record, Some(tell));
+        async move {
+            match told.await {
+                Ok(result) => result,
+                Err(_) if !kept => Ok(()),
+                Err(_) => Err(JournalLost("its writer is gone".to_owned())),
+            }
+        }
+    }
+
+    fn send(&self, record: &impl Serialize, kept: Option<oneshot::Sender<Result<(), JournalLost>>>) {
+        let Some(entries) = &self.entries else { return };
+        match serde_json::to_value(record) {
+            // A writer that is gone has dropped `kept`, and so has told.
+            Ok(record) => _ = entries.send(Entry { record: redacted(record, &self.redact), kept }),
+            Err(error) => _ = kept.map(|kept| kept.send(Err(JournalLost(error.to_string())))),
+        }
+    }
+}
+
+/// Every text within `value`, redacted. Names of fields are ours and stay.
+pub fn redacted(value: Value, redact: &Redactor) -> Value {
+    match value {
+        Value::String(text) => Value::String(redact(&text)),
+        Value::Array(items) => items.into_iter().map(|item| redacted(item, redact)).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, item)| (name, redacted(item, redact))).collect())
+        }
+        other => other,
+    }
+}
+
+async fn write_all(mut pen: Pen, mut queue: mpsc::UnboundedReceiver<Entry>) {
+    let mut entries = Vec::new();
+    while queue.recv_many(&mut entries, 256).await > 0 {
+        let batch = std::mem::take(&mut entries);
+        let written = spawn_blocking(move || {
+            let result = pen.write(&batch);
+            (pen, batch, result)
+        });
+        let Ok((same, batch, result)) = written.await else { return };
+        pen = same;
+        for entry in batch {
+            entry.kept.map(|kept| kept.send(result.clone()));
+        }
+    }
+}
+
+/// The open file and the end of its chain.
+struct Pen {
+    file: File,
+    seq: u64,
+    prev: String,
+    /// After a failed write the end of the file is unknown: nothing more is written.
+    broken: Option<JournalLost>,
+    crash_at: Option<u64>,
+}
+
+fn crash_at() -> Option<u64> {
+    std::env::var(CRASH_AT).ok()?.parse().ok()
+}
+
+impl Pen {
+    fn write(&mut self, entries: &[Entry]) -> Result<(), JournalLost> {
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone());
+        }
+        let written = self.try_write(entries).map_err(|error| JournalLost(error.to_string()));
+        self.broken = written.clone().err();
+        written
+    }
+
+    fn try_write(&mut self, entries: &[Entry]) -> std::io::Result<()> {
+        let mut lines = String::new();
+        for entry in entries {
+            lines.push_str(&self.seal(&entry.record));
+            if self.crash_at.is_some_and(|seq| seq < self.seq) {
+                self.file.write_all(lines.as_bytes())?;
+                self.file.sync_data()?;
+                std::process::abort();
+            }
+        }
+        self.file.write_all(lines.as_bytes())?;
+        if entries.iter().any(|entry| entry.kept.is_some()) {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, record: &Value) -> String {
+        let mut line = serde_json::Map::new();
+        line.insert("seq".to_owned(), self.seq.into());
+        line.insert("at".to_owned(), jiff::Timestamp::now().to_string().into());
+        line.insert("prev".to_owned(), self.prev.clone().into());
+        if let Value::Object(fields) = record {
+            line.extend(fields.clone());
+        }
+        let body = Value::Object(line).to_string();
+        self.prev = hash(&body);
+        self.seq += 1;
+        format!("{},\"hash\":\"{}\"}}\n", &body[..body.len() - 1], self.prev)
+    }
+}
+
+fn hash(body: &str) -> String {
+    use std::fmt::Write;
+    Sha256::digest(body.as_bytes()).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What is wrong with a journal, and from which line on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq}: {reason}")]
+pub struct Broken {
+    /// The first record that is not as it was written, counted from 0.
+    pub seq: u64,
+    pub reason: String,
+}
+
+/// A journal as read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read<T> {
+    pub records: Vec<Sealed<T>>,
+    /// The last line was being written when its writer died; it is left out.
+    pub torn: bool,
+}
+
+/// Reads a journal that may still be written to. Seals are not looked at; see [`verify`].
+///
+/// # Errors
+/// [`Broken`]: a line other than the last that cannot be read.
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<Read<T>, Broken> {
+    let mut records = Vec::new();
+    for (seq, line) in lines(text) {
+        if !line.ends_with('\n') {
+            return Ok(Read { records, torn: true });
+        }
+        match serde_json::from_str(line) {
+            Ok(record) => records.push(record),
+            Err(error) => return Err(Broken { seq, reason: error.to_string() }),
+        }
+    }
+    Ok(Read { records, torn: false })
+}
+
+/// Checks every seal and the chain. `Ok(true)`: whole but for a torn last line.
+///
+/// # Errors
+/// [`Broken`] names the first record that is not as it was written.
+pub fn verify(text: &str) -> Result<bool, Broken> {
+    let mut prev = String::new();
+    for (seq, line) in lines(text) {
+        if !line.ends_with('\n') {
+            return Ok(true);
+        }
+        prev = seal_of(line, seq, &prev).map_err(|reason| Broken { seq, reason })?;
+    }
+    Ok(false)
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    (0..).zip(text.split_inclusive('\n'))
+}
+
+fn seal_of(line: &str, seq: u64, prev: &str) -> Result<String, String> {
+    let sealed: Sealed<Value> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let (body, _) = line.rsplit_once(",\"hash\":").ok_or("it has no seal")?;
+    if sealed.hash != hash(&format!("{body}}}")) {
+        return Err("it was changed after it was written".to_owned());
+    }
+    if sealed.seq != seq || sealed.prev != prev {
+        return Err("a record before it is missing, or out of place".to_owned());
+    }
+    Ok(sealed.hash)
+}
+
+#[cfg(test)]
+mod tests;
