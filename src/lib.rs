@@ -4,6 +4,7 @@ pub mod engine;
 pub mod lab;
 pub mod module;
 pub mod plan;
+pub mod probe;
 pub mod report;
 pub mod site;
 pub mod store;

@@ -491,7 +491,8 @@ impl<'a> Dispatcher<'a> {
 
     /// So that `status` says it, also from another machine.
     async fn mark_stuck(&mut self) {
-        let stuck = self.branches.iter().filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)));
+        let stuck =
+            self.branches.iter().filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)));
         for branch in stuck {
             let stuck = |now: Option<&Row>| {
                 let row = now.cloned().ok_or_else(|| "never deployed".to_owned())?;

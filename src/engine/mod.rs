@@ -14,6 +14,8 @@ mod branch;
 mod conditions;
 mod dispatcher;
 pub mod event;
+#[cfg(test)]
+mod fake;
 mod inject;
 mod interrupt;
 mod job;
@@ -21,9 +23,13 @@ mod markers;
 mod ports;
 mod recap;
 pub mod record;
+#[cfg(test)]
+mod rig;
 mod script;
 mod settle;
 mod teller;
+#[cfg(test)]
+mod tests;
 mod unwind;
 mod work;
 

@@ -106,7 +106,10 @@ pub enum StepStatus {
     /// Sent, or about to be; its outcome is not recorded.
     UnderWay,
     /// Ended; `acted` says whether there is anything to take back.
-    Ended { result: StepResult, acted: bool },
+    Ended {
+        result: StepResult,
+        acted: bool,
+    },
     /// Its undo was sent, or about to be.
     Undoing,
     Undone,

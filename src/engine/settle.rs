@@ -119,7 +119,9 @@ impl Dispatcher<'_> {
             let failed = holds(guard, &outcome)?;
             (outcome, detail) = match (failed, outcome) {
                 (true, _) => (Outcome::Failed, format!("`{}` is true", guard.expression)),
-                (false, Outcome::Failed) if self.steps[step].report.acted => (Outcome::Changed, String::new()),
+                (false, Outcome::Failed) if self.steps[step].report.acted => {
+                    (Outcome::Changed, String::new())
+                }
                 (false, Outcome::Failed) => (Outcome::Ok, String::new()),
                 (false, outcome) => (outcome, detail),
             };
@@ -197,16 +199,21 @@ impl Dispatcher<'_> {
         let Some(script) = self.script(step) else { return };
         let nonce = script::nonce();
         let epoch = self.epoch(&planned.service);
-        let frame =
-            Frame { run: &self.options.run, service: &planned.service, epoch, nonce: &nonce, reach: Reach::Look, diff: false };
+        let frame = Frame {
+            run: &self.options.run,
+            service: &planned.service,
+            epoch,
+            nonce: &nonce,
+            reach: Reach::Look,
+            diff: false,
+        };
         let program = frame.compose([script]);
         let host = planned.host.clone().unwrap_or_else(script::controller);
         let (tools, cancel, allowed) = (self.tools, self.steps[step].cancel.clone(), self.timeout(step));
         self.teller.notice(Level::Warning, &format!("{}: outcome unknown; looking", planned.id));
         let looked = async move {
             let (run_as, timeouts) = (run_as(planned), vec![allowed]);
-            let batch =
-                Batch { host: &host, run_as, program, nonce, timeouts, cancel: cancel.child_token() };
+            let batch = Batch { host: &host, run_as, program, nonce, timeouts, cancel: cancel.child_token() };
             Message::Looked { step, done: look(tools, batch, Instant::now() + allowed, cancel).await }
         };
         self.running.push(looked.boxed());
@@ -272,8 +279,8 @@ impl Dispatcher<'_> {
         let planned = self.planned(step);
         let expected = matches!(outcome, Outcome::Skipped(_)) || self.queue.succeeded(step);
         let stopped = matches!(outcome, Outcome::NotReached(NotReached::Stopped(_)));
-        let left_out =
-            matches!(outcome, Outcome::Unreachable | Outcome::Unknown) && planned.if_unreachable == IfUnreachable::Skip;
+        let left_out = matches!(outcome, Outcome::Unreachable | Outcome::Unknown)
+            && planned.if_unreachable == IfUnreachable::Skip;
         if expected || stopped || left_out || planned.advisory || planned.optional {
             return;
         }
@@ -476,8 +483,16 @@ impl Dispatcher<'_> {
         let planned = self.planned(step);
         let Some(way) = self.queue.alternative(step).and_then(|way| planned.any_of.get(way)) else { return };
         let (service, words) = (planned.service.clone(), way.words.clone());
-        self.clerk.journal.note(&Record::Evidence { service: service.clone(), evidence: way.evidence, words: words.clone() });
-        self.teller.tell(EventKind::Evidence { service, kind: way.evidence, words: self.teller.redacted(&words) });
+        self.clerk.journal.note(&Record::Evidence {
+            service: service.clone(),
+            evidence: way.evidence,
+            words: words.clone(),
+        });
+        self.teller.tell(EventKind::Evidence {
+            service,
+            kind: way.evidence,
+            words: self.teller.redacted(&words),
+        });
     }
 
     /// Results registered so far, as this step sees them: its own host's before those of others.
@@ -538,4 +553,3 @@ impl From<&Outcome> for StepResult {
         }
     }
 }
-

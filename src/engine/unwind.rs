@@ -99,7 +99,8 @@ impl<'a> Unwinder<'a> {
         let before = blockers(&self.plan.steps, &takings);
         let mut gone: BTreeSet<usize> = BTreeSet::new();
         let mut waiting: BTreeSet<usize> = (0..takings.len()).collect();
-        let mut running: FuturesUnordered<BoxFuture<'_, (usize, Result<(), String>)>> = FuturesUnordered::new();
+        let mut running: FuturesUnordered<BoxFuture<'_, (usize, Result<(), String>)>> =
+            FuturesUnordered::new();
         let mut failed: BTreeMap<usize, String> = BTreeMap::new();
         loop {
             let free = |at: &usize| before[at].is_subset(&gone) && !self.cancel.is_cancelled();
@@ -127,10 +128,8 @@ impl<'a> Unwinder<'a> {
 
     fn announce(&self, takings: &[Taking<'a>], because: &str) {
         let steps: Vec<StepRef> = takings.iter().map(|taking| taking.step.id.clone()).collect();
-        self.teller.tell(EventKind::UndoStarted {
-            because: self.teller.redacted(because),
-            steps: steps.len(),
-        });
+        self.teller
+            .tell(EventKind::UndoStarted { because: self.teller.redacted(because), steps: steps.len() });
         let service = takings[0].step.service.clone();
         self.clerk.journal.note(&Record::UndoStarted { service, because: because.to_owned(), steps });
     }
@@ -152,7 +151,8 @@ impl<'a> Unwinder<'a> {
         }
         match &taking.how {
             Way::None => {
-                let text = format!("{} changed {} and has no undo; it is left as it is", step.id, place(step));
+                let text =
+                    format!("{} changed {} and has no undo; it is left as it is", step.id, place(step));
                 self.teller.notice(Level::Warning, &text);
                 Ok(())
             }
@@ -183,7 +183,9 @@ impl<'a> Unwinder<'a> {
         loop {
             attempt += 1;
             match self.attempt(step, script).await {
-                Err((detail, again)) if again && attempt < TRIES => tracing::debug!(%detail, step = %step.id, "again"),
+                Err((detail, again)) if again && attempt < TRIES => {
+                    tracing::debug!(%detail, step = %step.id, "again")
+                }
                 result => return result.map_err(|(detail, _)| detail),
             }
         }
@@ -255,7 +257,13 @@ impl<'a> Unwinder<'a> {
             Way::None => return None,
             Way::Row(_) => format!("reveille recover  # the scheduling table's row of {}", step.service),
             Way::Script(script) => script::by_hand(
-                &script::alone(&self.clerk.run, &step.service, self.epoch(step), &script.library, &script.act),
+                &script::alone(
+                    &self.clerk.run,
+                    &step.service,
+                    self.epoch(step),
+                    &script.library,
+                    &script.act,
+                ),
                 step.run_as.as_deref(),
             ),
         };

@@ -27,15 +27,35 @@ const COMMIT_TRIES: usize = 5;
 /// What the dispatcher hears when a future ends.
 #[derive(Debug)]
 pub(super) enum Message {
-    Landed { flight: usize, end: BatchEnd },
+    Landed {
+        flight: usize,
+        end: BatchEnd,
+    },
     /// The journal could not be written, so the batch was not sent.
-    Unsent { flight: usize, because: String },
-    Probed { step: StepIndex, outcome: Option<ProbeOutcome> },
-    Committed { step: StepIndex, result: Result<Committed, String> },
+    Unsent {
+        flight: usize,
+        because: String,
+    },
+    Probed {
+        step: StepIndex,
+        outcome: Option<ProbeOutcome>,
+    },
+    Committed {
+        step: StepIndex,
+        result: Result<Committed, String>,
+    },
     /// What a look says of a step whose end was not seen; the reason if it cannot vouch for it.
-    Looked { step: StepIndex, done: Result<(), String> },
-    RetryDue { step: StepIndex },
-    Unwound { branch: usize, unwound: Unwound },
+    Looked {
+        step: StepIndex,
+        done: Result<(), String>,
+    },
+    RetryDue {
+        step: StepIndex,
+    },
+    Unwound {
+        branch: usize,
+        unwound: Unwound,
+    },
 }
 
 /// A row that is now as the plan wants it.

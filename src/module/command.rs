@@ -3,12 +3,13 @@
 use super::words::Words;
 use super::{Context, ModuleError, NEEDS_ACTION, Script};
 use crate::site::action::{CommandArgs, RunGuard};
+use crate::site::source::Span;
 
 /// Always acts, unless `creates` or `removes` says that there is nothing to do.
 pub fn compile(args: &CommandArgs, cx: &Context) -> Result<Script, ModuleError> {
-    let argv = cx.texts(&args.argv)?;
-    let Some((program, rest)) = argv.split_first() else {
-        return Err(ModuleError { span: cx_span(args), message: "`command` has no program".to_owned() });
+    let words = cx.texts(&args.argv)?;
+    let Some((program, rest)) = words.split_first() else {
+        return Err(ModuleError { span: Span::default(), message: "`command` has no program".to_owned() });
     };
     let line = Words::of(program).words(rest).line()?;
     let place = Place::of(&args.guard, cx)?;
@@ -20,10 +21,6 @@ pub fn compile(args: &CommandArgs, cx: &Context) -> Result<Script, ModuleError> 
         programs: vec![program.clone()],
         ..Script::default()
     })
-}
-
-fn cx_span(args: &CommandArgs) -> crate::site::source::Span {
-    args.argv.first().map(|word| word.span).unwrap_or_default()
 }
 
 /// `A=1 B='two words' `, to stand before a command.

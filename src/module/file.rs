@@ -140,16 +140,13 @@ impl Content<'_> {
 
 /// Any bytes as the format of POSIX `printf`: what is not plain ASCII as `\ooo`.
 fn printf_format(bytes: &[u8]) -> String {
-    let mut format = String::with_capacity(bytes.len() * 2);
-    for &byte in bytes {
-        match byte {
-            b'%' => format.push_str("%%"),
-            b'\\' => format.push_str("\\\\"),
-            b' '..=b'~' => format.push(char::from(byte)),
-            _ => format.push_str(&format!("\\{byte:03o}")),
-        }
-    }
-    format
+    let escape = |&byte: &u8| match byte {
+        b'%' => "%%".to_owned(),
+        b'\\' => "\\\\".to_owned(),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\{byte:03o}"),
+    };
+    bytes.iter().map(escape).collect()
 }
 
 #[cfg(test)]

@@ -24,6 +24,6 @@ fn condition(args: &WaitForArgs, cx: &Context) -> Result<Words, ModuleError> {
         WaitForArgs::Udp(port) => Words::of("wait_udp").word(port),
         WaitForArgs::File(path) => Words::of("wait_file").word(cx.text(path)?),
         WaitForArgs::Absent(path) => Words::of("wait_absent").word(cx.text(path)?),
-        WaitForArgs::Command(argv) => Words::of("wait_command").words(cx.texts(argv)?),
+        WaitForArgs::Command(words) => Words::of("wait_command").words(cx.texts(words)?),
     })
 }

@@ -1,6 +1,8 @@
 //! One shell command, word by word: every word stays one word whatever it holds. Used by the modules to write the
 //! lines of a script; knows nothing of what the words mean.
 
+use std::fmt::Display;
+
 /// A command being put together: `Words::of("address_up").option("--check", 100).word("10.83.0.80/24")`.
 #[derive(Clone, Debug)]
 pub(super) struct Words(Vec<String>);
@@ -16,20 +18,19 @@ impl Words {
     }
 
     #[must_use]
-    pub(super) fn word(mut self, word: impl ToString) -> Self {
-        self.0.push(word.to_string());
-        self
+    pub(super) fn word(self, word: impl Display) -> Self {
+        self.words([word])
     }
 
     #[must_use]
-    pub(super) fn words<W: ToString>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+    pub(super) fn words<W: Display>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.0.extend(words.into_iter().map(|word| word.to_string()));
         self
     }
 
     /// `name value`, or nothing.
     #[must_use]
-    pub(super) fn option(self, name: &str, value: Option<impl ToString>) -> Self {
+    pub(super) fn option(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.word(name).word(value),
             None => self,

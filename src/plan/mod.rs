@@ -10,11 +10,11 @@ mod operation;
 mod phase;
 pub mod placement;
 mod planner;
+pub mod ready;
 pub mod reconcile;
 pub mod render;
 mod scope;
 pub mod status;
-pub mod ready;
 pub mod table;
 pub mod timing;
 
@@ -93,6 +93,9 @@ pub struct ServicePlan {
     /// Primary before and after; `None` where there is none.
     pub from: Option<HostName>,
     pub to: Option<HostName>,
+    /// Whether `from` said that it serves when the plan was made.
+    #[serde(default)]
+    pub serving: bool,
     /// Secondary after the plan.
     pub secondary: Option<HostName>,
     pub epoch_before: Epoch,

@@ -340,7 +340,8 @@ impl Queue {
             }
             (Edge::Alternative(way), _) => node.ways[way].closed = true,
         }
-        let hopeless = node.taken.is_none() && !node.ways.is_empty() && node.ways.iter().all(|way| way.closed);
+        let hopeless =
+            node.taken.is_none() && !node.ways.is_empty() && node.ways.iter().all(|way| way.closed);
         hopeless.then_some(Outcome::NotReached(NotReached::NoAlternative))
     }
 }
@@ -366,5 +367,4 @@ fn edges(step: &PlanStep) -> impl Iterator<Item = (&StepRef, Edge)> {
 }
 
 #[cfg(test)]
-#[path = "ready_tests.rs"]
 mod tests;

@@ -3,5 +3,6 @@
 mod check;
 mod inventory;
 mod lab;
+mod process;
 mod schema;
 mod transport;

@@ -158,14 +158,14 @@ address_na_tool() {
 }
 
 # address_announcer IP DEV: says at once, in the background, five times who holds the address, and five times more
-# after five seconds. It outlives this script; before each packet it looks whether the address is still held here
-# and the service's epoch is still ours.
+# after five seconds. It outlives this script. Before each time it looks whether it is still wanted (its file names
+# it), the address still held here and the service's epoch still ours.
 address_announcer() {
-    address_hush "$1"
     [ -d "$RV_DIR/announcer" ] || mkdir -p "$RV_DIR/announcer" || return
+    echo "${RV_EPOCH:-} $$" >"$RV_DIR/announcer/$1" || return
     # Habets' arping takes this for a mistake, says nothing, and is asked again below.
     [ "${1#*:}" != "$1" ] || arping -q -U -c 1 -w 1 -I "$2" -s "$1" "$1" </dev/null >/dev/null 2>&1 8>&- 9>&- &
-    setsid sh -s -- "$1" "$2" "$RV_DIR/epoch" "${RV_EPOCH:-}" <<'ANNOUNCER' >/dev/null 2>&1 8>&- 9>&- &
+    setsid sh -s -- "$1" "$2" "$RV_DIR" "${RV_EPOCH:-} $$" <<'ANNOUNCER' >/dev/null 2>&1 8>&- 9>&- &
 say() {
     case $1 in
         *:*)
@@ -177,26 +177,25 @@ say() {
             ;;
     esac </dev/null
 }
-ours() {
-    now=$4
-    [ ! -r "$3" ] || read -r now <"$3"
-    [ "$now" = "$4" ] && [ -n "$(ip -o addr show to "$1" dev "$2")" ]
+wanted() {
+    read -r who <"$3/announcer/$1" && [ "$who" = "$4" ] || return
+    epoch=${4% *}
+    [ ! -r "$3/epoch" ] || read -r epoch <"$3/epoch"
+    [ "$epoch" = "${4% *}" ] && [ -n "$(ip -o addr show to "$1" dev "$2")" ]
 }
 reply=-A from=-s
 case $(arping -V 2>&1 </dev/null) in *ARPing*) reply='-U -P' from=-S ;; esac
 for pause in 0 0.05 0.1 0.2 0.4 5 0.05 0.1 0.2 0.4; do
     sleep "$pause"
-    ours "$@" || exit 0
+    wanted "$@" || exit 0
     say "$@"
 done
+rm -f "$3/announcer/$1"
 ANNOUNCER
-    echo $! >"$RV_DIR/announcer/$1"
 }
 
 # address_hush IP: ends the announcements of an address.
 address_hush() {
-    [ -f "$RV_DIR/announcer/$1" ] || return 0
-    read -r announcer <"$RV_DIR/announcer/$1" && kill -- "-$announcer" 2>/dev/null
     rm -f "$RV_DIR/announcer/$1"
 }
 

@@ -1,0 +1,99 @@
+//! Makes the checks that `module::probe` rendered, from where this program runs. Called by the engine for `probe`
+//! steps, and by whoever watches. Each check has its own deadline and never waits longer; none of them retries.
+
+mod command;
+mod http;
+mod icmp;
+mod tcp;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::module::Probe;
+
+/// What became of one check. Silence and refusal differ: a refusal proves that the host is alive and the service is
+/// not, silence proves neither.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The expected answer.
+    Answered { detail: String, latency_us: u64 },
+    /// An answer, but not the expected one: another status, a missing text, a broken conversation, an exit code.
+    Wrong { detail: String, latency_us: u64 },
+    /// The host is there and said no: nothing listens.
+    Refused { detail: String },
+    /// The network said that the host cannot be reached.
+    Unreachable { detail: String },
+    /// Nothing within the time given.
+    TimedOut { after_ms: u64 },
+    /// The check could not be made here; says nothing of its target.
+    Impossible { detail: String },
+}
+
+impl Outcome {
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Answered { .. })
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answered { detail, latency_us } | Self::Wrong { detail, latency_us } => {
+                write!(f, "{detail} after {:?}", Duration::from_micros(*latency_us))
+            }
+            Self::Refused { detail } | Self::Unreachable { detail } | Self::Impossible { detail } => {
+                f.write_str(detail)
+            }
+            Self::TimedOut { after_ms } => {
+                write!(f, "no answer within {:?}", Duration::from_millis(*after_ms))
+            }
+        }
+    }
+}
+
+/// Makes one check. Cancel-safe: dropping the future ends the check and everything it started.
+pub async fn ask(probe: &Probe) -> Outcome {
+    let after_ms = probe.timeout_ms();
+    let check = async {
+        match probe {
+            Probe::Icmp { host, .. } => icmp::ask(host).await,
+            Probe::Tcp { host, port, .. } => tcp::ask(host, *port).await,
+            Probe::Http { url, status, contains, .. } => http::ask(url, *status, contains.as_deref()).await,
+            Probe::Command { argv, .. } => command::ask(argv).await,
+        }
+    };
+    match tokio::time::timeout(Duration::from_millis(after_ms), check).await {
+        Ok(outcome) => outcome,
+        Err(_) => Outcome::TimedOut { after_ms },
+    }
+}
+
+fn answered(detail: impl Into<String>, since: Instant) -> Outcome {
+    Outcome::Answered { detail: detail.into(), latency_us: micros(since) }
+}
+
+fn wrong(detail: impl Into<String>, since: Instant) -> Outcome {
+    Outcome::Wrong { detail: detail.into(), latency_us: micros(since) }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What a failed send or connect says of the target.
+fn failed(error: &io::Error) -> Outcome {
+    let detail = error.to_string();
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Outcome::Refused { detail },
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Outcome::Unreachable { detail },
+        _ => Outcome::Impossible { detail },
+    }
+}
+
+/// `::1` where a user wrote `[::1]`, as in a URL.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+}
