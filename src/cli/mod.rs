@@ -10,8 +10,11 @@ mod inventory;
 mod operation;
 mod output;
 mod plan;
+mod prober;
 mod recover;
+mod run;
 mod schema;
+mod session;
 mod site;
 mod status;
 

@@ -13,9 +13,14 @@ mod batch;
 mod branch;
 mod conditions;
 mod dispatcher;
-pub mod event;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod tests;
+pub mod event;
+pub mod gather;
 mod inject;
 mod interrupt;
 mod job;
@@ -23,13 +28,9 @@ mod markers;
 mod ports;
 mod recap;
 pub mod record;
-#[cfg(test)]
-mod rig;
 mod script;
 mod settle;
 mod teller;
-#[cfg(test)]
-mod tests;
 mod unwind;
 mod work;
 
