@@ -2,6 +2,7 @@
 
 mod check;
 mod inventory;
+mod language;
 mod lab;
 mod process;
 mod schema;
