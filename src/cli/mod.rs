@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod confirm_dead;
 mod connect;
+mod doctor;
 mod exit;
 mod failure;
 mod inventory;

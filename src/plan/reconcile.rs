@@ -2,7 +2,7 @@
 
 use super::facts::{SiteFacts, Trace};
 use super::table::{Role, Row, ServiceState, Table};
-use crate::site::id::{Epoch, HostName, ServiceName};
+use crate::site::id::{HostName, ServiceName};
 
 /// The table with every service rebuilt from the hosts that it does not know, or that has a newer primary than it
 /// knows; and with each epoch at least as high as on any host, since hosts refuse older ones.
@@ -76,6 +76,7 @@ fn rebuilt(facts: &SiteFacts, service: &ServiceName) -> Option<Row> {
 mod tests {
     use super::*;
     use crate::plan::facts::HostFacts;
+    use crate::site::id::Epoch;
 
     fn facts(entries: &[(&str, Role, u64)]) -> SiteFacts {
         let service: ServiceName = "web".try_into().unwrap();

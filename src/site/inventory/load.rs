@@ -55,7 +55,7 @@ impl Reader<'_> {
         let Some((file, text)) = self.read(path) else { return };
         let form = form_of(path, &text);
         if form != Form::Yaml {
-            self.diagnostics.push(form.refusal(path, unknown_form));
+            self.diagnostics.push(form.refusal(first_line(file, &text), unknown_form));
             return;
         }
         match self.tree(file, &text) {
@@ -88,8 +88,7 @@ impl Reader<'_> {
     /// A file's tree, typed as Ansible types it: JSON where the text is JSON, else YAML 1.1.
     pub(super) fn tree(&mut self, file: FileId, text: &str) -> Option<Node> {
         if text.starts_with("$ANSIBLE_VAULT") {
-            let end = text.find('\n').unwrap_or(text.len());
-            self.diagnostics.push(vault(Span { file, start: 0, end }));
+            self.diagnostics.push(vault(first_line(file, text)));
             return None;
         }
         let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
@@ -112,28 +111,34 @@ impl Reader<'_> {
         self.diagnostics.push(Diagnostic::error(code, span, message));
     }
 
+    /// A file that cannot be read is a source all the same, an empty one, so that the message has a place.
     pub(super) fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
-        let message = format!("cannot read inventory `{}`: {error}", path.display());
-        self.diagnostics.push(placeless(Severity::Error, "unreadable", message));
+        let file = self.sources.add(path, "");
+        self.error(
+            "unreadable",
+            Span { file, start: 0, end: 0 },
+            format!("cannot read this inventory: {error}"),
+        );
     }
 }
 
 impl Form {
-    fn refusal(self, path: &Path, severity: Severity) -> Diagnostic {
+    fn refusal(self, first_line: Span, severity: Severity) -> Diagnostic {
         let form = match self {
             Form::Yaml => "YAML",
             Form::Ini => "INI",
             Form::Script => "the output of a program",
             Form::Toml => "TOML",
         };
-        let message = format!("inventory `{}` is {form}, which is not read yet", path.display());
-        placeless(severity, "inventory-form", message)
-            .hint("`ansible-inventory -i FILE --list --yaml --export` writes it as YAML")
+        let message = format!("this inventory is {form}, which is not read yet");
+        let problem = Diagnostic::error("inventory-form", first_line, message)
+            .hint("`ansible-inventory -i FILE --list --yaml --export` writes it as YAML");
+        Diagnostic { severity, ..problem }
     }
 }
 
-fn placeless(severity: Severity, code: &'static str, message: String) -> Diagnostic {
-    Diagnostic { severity, span: None, ..Diagnostic::error(code, Span::default(), message) }
+fn first_line(file: FileId, text: &str) -> Span {
+    Span { file, start: 0, end: text.find('\n').unwrap_or(text.len()) }
 }
 
 pub(super) fn vault(span: Span) -> Diagnostic {

@@ -115,12 +115,12 @@ fn encrypted_values_are_refused() {
 #[test]
 fn what_is_not_yaml_is_named_and_the_rest_is_read() {
     let loaded = load(&[("hosts", "[web]\nh1\n")]);
-    assert_eq!(loaded.problems(), ["error inventory-form"]);
+    assert_eq!(loaded.problems(), ["error inventory-form 1:1"]);
     let loaded =
         load(&[("i/a.yml", "web: {hosts: {h1: }}\n"), ("i/b.ini", "[web]\nh2\n"), ("i/c.yml", "a: [\n")]);
     let folder = [loaded.folder.path().join("i"), PathBuf::from("/nowhere/at/all")];
-    let mut diagnostics = Vec::new();
-    let inventory = Inventory::load(&folder, &mut Sources::default(), &mut diagnostics);
+    let (mut sources, mut diagnostics) = (Sources::default(), Vec::new());
+    let inventory = Inventory::load(&folder, &mut sources, &mut diagnostics);
     let codes: Vec<_> = diagnostics.iter().map(|problem| (problem.severity, problem.code)).collect();
     assert_eq!(
         codes,
@@ -131,6 +131,8 @@ fn what_is_not_yaml_is_named_and_the_rest_is_read() {
         ]
     );
     assert_eq!(inventory.select("web").unwrap(), [host("h1")]);
+    let drawn: String = diagnostics.iter().map(|problem| render(problem, &sources, false)).collect();
+    assert!(drawn.contains("/nowhere/at/all"), "{drawn}");
 }
 
 #[test]
