@@ -22,7 +22,7 @@ use super::interrupt::{Interrupt, Signals};
 use super::job::{Batch, Report, Update};
 use super::ports::Tools;
 use super::recap::Recap;
-use super::record::{Intent, Origin, Record, SCHEMA};
+use super::record::{Intent, Origin, Record, Replaced, SCHEMA};
 use super::script::{self, Frame, Reach};
 use super::teller::{Teller, millis};
 use super::unwind::{self, Taking, Unwinder, run_as};
@@ -121,7 +121,7 @@ pub(super) struct Progress {
     pub compiled: Option<(Work, UndoWork)>,
     pub report: Report,
     /// A commit: the row it replaced.
-    pub replaced: Option<Option<Row>>,
+    pub replaced: Option<Replaced>,
     /// Ends the step's waiting, where it is not part of a flight.
     pub cancel: CancellationToken,
 }

@@ -25,7 +25,7 @@ use crate::site::playbook::{Backoff, IfUnreachable};
 use crate::transport::Lost;
 
 /// The longest pause between two attempts, however often it was doubled.
-const LONGEST_DELAY: Duration = Duration::from_secs(300);
+const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
 impl Dispatcher<'_> {
     pub(super) fn handle(&mut self, message: Message) {
@@ -111,9 +111,14 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn judge(&self, step: StepIndex, outcome: Outcome, detail: &str) -> Result<(Outcome, String), String> {
+    fn judge(
+        &self,
+        step: StepIndex,
+        mut outcome: Outcome,
+        detail: &str,
+    ) -> Result<(Outcome, String), String> {
         let guards = &self.planned(step).guards;
-        let (mut outcome, mut detail) = (outcome, detail.to_owned());
+        let mut detail = detail.to_owned();
         let holds = |guard, outcome: &Outcome| conditions::holds(guard, &self.scope_with(step, outcome));
         if let Some(guard) = &guards.failed_when {
             let failed = holds(guard, &outcome)?;
@@ -249,7 +254,8 @@ impl Dispatcher<'_> {
         let detail = if hidden && !detail.is_empty() { "hidden (no_log)" } else { detail };
         let progress = &self.steps[step];
         let started = progress.attempt > 0;
-        let duration_ms = if started { millis(self.teller.elapsed() - progress.began) } else { 0 };
+        let duration_ms =
+            if started { millis(self.teller.elapsed().saturating_sub(progress.began)) } else { 0 };
         self.clerk.journal.note(&Record::StepOutcome {
             step: planned.id.clone(),
             result,
@@ -355,15 +361,20 @@ impl Dispatcher<'_> {
                 self.end(first, Outcome::Failed, &format!("the host has seen epoch {found}"));
             }
             How::Overdue { killed } => {
-                let (outcome, words) = match killed {
-                    true => (Outcome::TimedOut, "timed out"),
-                    false => (Outcome::Unknown, "timed out, and could not be stopped"),
+                let (outcome, words) = if killed {
+                    (Outcome::TimedOut, "timed out")
+                } else {
+                    (Outcome::Unknown, "timed out, and could not be stopped")
                 };
-                open.into_iter().for_each(|step| self.attempted(step, outcome.clone(), words));
+                if let Some(step) = open {
+                    self.attempted(step, outcome, words);
+                }
             }
             How::Lost(Lost::Cancelled { .. }) => {
                 let first = (end.reached == 0).then_some(flight.steps[0]);
-                open.or(first).into_iter().for_each(|step| self.end(step, Outcome::Cancelled, "cancelled"));
+                if let Some(step) = open.or(first) {
+                    self.end(step, Outcome::Cancelled, "cancelled");
+                }
             }
             How::Lost(Lost::Unreachable(why)) if end.reached == 0 => {
                 self.silent.insert(flight.host.clone(), (Instant::now(), why.clone()));
@@ -436,7 +447,7 @@ impl Dispatcher<'_> {
             self.recap.count_undone(host);
         }
         self.branches[at].unwinding = if unwound.manual.is_empty() {
-            Unwinding::Complete { moved: !unwound.undone.is_empty() }
+            Unwinding::Complete { moved: !unwound.undone.is_empty() || !unwound.kept.is_empty() }
         } else {
             Unwinding::Incomplete(unwound.manual)
         };

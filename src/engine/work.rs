@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::{Batch, BatchEnd, How};
 use super::ports::{ProbeOutcome, Tools};
-use super::record::Record;
+use super::record::{Record, Replaced};
 use super::unwind::Unwound;
 use crate::plan::ready::StepIndex;
 use crate::plan::table::{Row, Table};
@@ -62,7 +62,7 @@ pub(super) enum Message {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Committed {
     /// `None`: it was so already.
-    pub replaced: Option<Option<Row>>,
+    pub replaced: Option<Replaced>,
 }
 
 /// `None` if it was cancelled.
@@ -165,7 +165,7 @@ impl Clerk<'_> {
             }
             table.services.insert(service.clone(), after);
             match self.write(table).await {
-                Ok(()) => return Ok(Committed { replaced: Some(before) }),
+                Ok(()) => return Ok(Committed { replaced: Some(Replaced(before)) }),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(chain(&error)),
             }
