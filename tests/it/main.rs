@@ -3,6 +3,7 @@
 mod check;
 mod failover;
 mod inventory;
+mod language;
 mod lab;
 mod process;
 mod schema;
