@@ -1,6 +1,7 @@
 //! Judges one host by what it said.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::needs::About;
 use super::{Answer, Finding, Freezer, Needs, Reading, package};
@@ -195,7 +196,7 @@ fn folder(answer: &Answer) -> Vec<Finding> {
 
 fn clock(reading: Reading) -> Finding {
     let skew = reading.skew_ms();
-    let seconds = skew.unsigned_abs() as f64 / 1000.0;
+    let seconds = Duration::from_millis(skew.unsigned_abs()).as_secs_f64();
     if skew.abs() <= SKEW_MS {
         return Finding::ok("clock", "its clock agrees with this machine's");
     }

@@ -97,7 +97,7 @@ impl Library {
             Self::Role => include_str!("sh/role.sh"),
             Self::Sysctl => include_str!("sh/sysctl.sh"),
             Self::Undo => include_str!("sh/undo.sh"),
-            Self::Unit => include_str!("sh/unit.sh"),
+            Self::Unit => concat!(include_str!("sh/record.sh"), include_str!("sh/unit.sh")),
             Self::Wait => include_str!("sh/wait.sh"),
         }
     }

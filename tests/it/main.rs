@@ -2,8 +2,11 @@
 
 mod check;
 mod doctor;
+mod failover;
 mod inventory;
+mod language;
 mod lab;
 mod process;
 mod schema;
 mod transport;
+mod world;
