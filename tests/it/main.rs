@@ -3,4 +3,5 @@
 mod check;
 mod inventory;
 mod lab;
+mod modules;
 mod transport;
