@@ -10,8 +10,7 @@ use super::session::Session;
 use super::{output, plan};
 use crate::engine::event::RunEnd;
 use crate::plan::table::Role;
-use crate::plan::{Operation, Plan, PlanError, Request, render};
-use crate::site::id::HostName;
+use crate::plan::{Operation, Plan, PlanError, Request, ServicePlan, render};
 
 pub async fn run(common: &Common, operation: Operation, args: &RunArgs) -> Result<Exit, Failure> {
     let session = Session::open(common, &args.services)?;
@@ -51,7 +50,7 @@ async fn attempts(
             },
         };
         if first.is_none() {
-            confirm(session, &request, &table, args.yes, &plan)?;
+            confirm(&plan, args.yes)?;
         }
         if !common.quiet && !common.json {
             output::note(&render::text::summary(&plan));
@@ -59,15 +58,11 @@ async fn attempts(
         let outcome = run::run(common, session, &plan, &table, args, &request).await?;
         match next(&mut request, &plan, &outcome) {
             Some(words) => output::note(&format!("warning: {words}")),
-            None => return Ok(exit(&outcome, first)),
+            // An attempt that works makes up for earlier ones that were taken back.
+            None => return Ok(Exit::from(&outcome.end)),
         }
         first.get_or_insert(Exit::from(&outcome.end));
     }
-}
-
-/// The exit code of the whole: a later attempt that works makes up for an earlier one that was undone.
-fn exit(outcome: &Outcome, _first: Option<Exit>) -> Exit {
-    Exit::from(&outcome.end)
 }
 
 pub fn request(
@@ -134,46 +129,28 @@ fn already_there(failure: Failure, common: &Common) -> Result<Exit, Failure> {
 }
 
 /// Asks before something that looks like a mistake; without anybody to ask it refuses.
-fn confirm(
-    session: &Session,
-    request: &Request,
-    table: &crate::plan::table::Table,
-    yes: bool,
-    plan: &Plan,
-) -> Result<(), Failure> {
-    if yes {
+fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
+    let Some(question) = plan.services.iter().find_map(|service| question(plan.operation, service)) else {
         return Ok(());
-    }
-    let question = match request.operation {
-        Operation::Teardown => {
-            let up = plan.services.iter().find_map(|service| {
-                let primary = service.from.as_ref()?;
-                Some(format!("{} serves on {primary}; take it off all hosts?", service.service))
-            });
-            up
-        }
-        Operation::Failover => plan.services.iter().find_map(|service| {
-            let primary = service.from.as_ref()?;
-            let healthy = table.services.contains_key(&service.service)
-                && session_says_awake(plan, primary);
-            healthy.then(|| format!("{} runs on {primary}, which answers; fail over all the same?", service.service))
-        }),
-        Operation::Deploy | Operation::Switchover | Operation::Reprotect => None,
     };
-    let _ = session;
-    match question.map(|question| (output::ask(&question), question)) {
-        None | Some((Some(true), _)) => Ok(()),
-        Some((Some(false), _)) => Err(Failure::words(Exit::Usage, "not confirmed; nothing was done")),
-        Some((None, question)) => {
-            Err(Failure::words(Exit::Usage, format!("{question} There is nobody to ask"))
-                .hint("say so with --yes"))
-        }
+    match if yes { Some(true) } else { output::ask(&question) } {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::words(Exit::Usage, "not confirmed; nothing was done")),
+        None => Err(Failure::words(Exit::Usage, format!("{question} There is nobody to ask"))
+            .hint("say so with --yes")),
     }
 }
 
-/// Whether the plan found the host serving when it was made.
-fn session_says_awake(plan: &Plan, host: &HostName) -> bool {
-    plan.services.iter().any(|service| service.from.as_ref() == Some(host) && service.healthy)
+fn question(operation: Operation, service: &ServicePlan) -> Option<String> {
+    let primary = service.from.as_ref().filter(|_| service.serving)?;
+    let name = &service.service;
+    match operation {
+        Operation::Teardown => Some(format!("{name} serves on {primary}: take it off all hosts?")),
+        Operation::Failover => {
+            Some(format!("{primary} answers and {name} runs there: fail over all the same?"))
+        }
+        Operation::Deploy | Operation::Switchover | Operation::Reprotect => None,
+    }
 }
 
 /// What to try next after a run that did not end well, if anything.

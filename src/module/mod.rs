@@ -7,14 +7,18 @@ pub mod address;
 mod cksum;
 pub mod command;
 pub mod copy;
+pub mod facts;
 pub mod file;
 pub mod guard;
 pub mod mount;
 pub mod probe;
+pub mod process;
+mod ready;
 pub mod role;
 pub mod shell;
 pub mod sysctl;
 pub mod template;
+pub mod unit;
 pub mod wait_for;
 mod words;
 
@@ -66,8 +70,12 @@ pub enum Library {
     Address,
     File,
     Mount,
+    Process,
+    Ready,
+    Role,
     Sysctl,
     Undo,
+    Unit,
     Wait,
 }
 
@@ -78,8 +86,17 @@ impl Library {
             Self::Address => include_str!("sh/address.sh"),
             Self::File => include_str!("sh/file.sh"),
             Self::Mount => include_str!("sh/mount.sh"),
+            Self::Process => concat!(
+                include_str!("sh/record.sh"),
+                include_str!("sh/tree.sh"),
+                include_str!("sh/start.sh"),
+                include_str!("sh/process.sh")
+            ),
+            Self::Ready => include_str!("sh/ready.sh"),
+            Self::Role => include_str!("sh/role.sh"),
             Self::Sysctl => include_str!("sh/sysctl.sh"),
             Self::Undo => include_str!("sh/undo.sh"),
+            Self::Unit => include_str!("sh/unit.sh"),
             Self::Wait => include_str!("sh/wait.sh"),
         }
     }
@@ -160,11 +177,12 @@ pub fn compile(action: &Action, cx: &Context) -> Result<Compiled, ModuleError> {
         Action::Template(args) => template::compile(args, cx),
         Action::File(args) => file::compile(args, cx),
         Action::Mount(args) => mount::compile(args, cx),
+        Action::Process(args) => process::compile(args, cx),
+        Action::Unit(args) => unit::compile(args, cx),
         Action::Address(args) => address::compile(args, cx),
         Action::Sysctl(args) => sysctl::compile(args, cx),
         Action::WaitFor(args) => wait_for::compile(args, cx),
         Action::Probe(args) => return probe::compile(args, cx).map(Compiled::Probe),
-        Action::Process(_) | Action::Unit(_) => todo!("process and unit"),
     }?;
     Ok(Compiled::Script(script))
 }

@@ -14,7 +14,7 @@ pub fn set_role(role: Option<impl Display>) -> Script {
         act: format!("role_set {role}"),
         undo: Some(format!("role_undo {role}")),
         changes: true,
-        library: vec![Library::Undo],
+        library: vec![Library::Role, Library::Undo],
         ..Script::default()
     }
 }

@@ -396,6 +396,7 @@ impl Composer<'_> {
         Ok(ServicePlan {
             service: self.service().clone(),
             addresses: self.addresses(),
+            serving: from.as_ref().is_some_and(|host| self.is_awake(host)),
             from,
             to,
             secondary,

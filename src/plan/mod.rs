@@ -93,6 +93,9 @@ pub struct ServicePlan {
     /// Primary before and after; `None` where there is none.
     pub from: Option<HostName>,
     pub to: Option<HostName>,
+    /// Whether `from` said that it serves when the plan was made.
+    #[serde(default)]
+    pub serving: bool,
     /// Secondary after the plan.
     pub secondary: Option<HostName>,
     pub epoch_before: Epoch,

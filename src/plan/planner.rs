@@ -39,6 +39,22 @@ pub struct Request {
     pub tried: BTreeMap<HostName, String>,
 }
 
+impl Request {
+    /// An operation on one service, nothing else said.
+    pub fn bare(operation: Operation, service: ServiceName) -> Self {
+        Self {
+            operation,
+            services: vec![service],
+            to: None,
+            limit: None,
+            tags: Vec::new(),
+            user: None,
+            escalate: false,
+            tried: BTreeMap::new(),
+        }
+    }
+}
+
 /// Everything a plan is made from.
 pub struct Planner<'a> {
     pub site: &'a Site,
@@ -64,6 +80,17 @@ impl Planner<'_> {
             steps.append(&mut composer.steps);
         }
         timing::close(self.request.operation, services, steps)
+    }
+
+    /// Every check of a service, as a client makes it while `host` serves.
+    ///
+    /// # Errors
+    /// A check that cannot be rendered.
+    pub fn probes(&self, service: &ServiceName, host: &HostName) -> Result<Vec<Probe>, PlanError> {
+        let mut composer = self.composer(service)?;
+        composer.cast = (Some(host.clone()), None);
+        let probes = &composer.playbook.probes;
+        probes.iter().map(|(name, spec)| self.probe(&composer, host, name, spec)).collect()
     }
 
     /// The work of a step of `plan` that depended on results which are known now.

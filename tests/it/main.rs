@@ -4,4 +4,5 @@ mod check;
 mod inventory;
 mod lab;
 mod modules;
+mod process;
 mod transport;

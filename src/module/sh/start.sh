@@ -2,60 +2,62 @@
 #
 # The new process waits on a pipe until its record is written. If this shell is killed before that, the pipe closes and the
 # process ends by itself: there is no moment at which it runs and nobody knows of it.
+# shellcheck shell=sh disable=SC2154,SC2034 # variables are shared with the files named above
 
 # process_start: by the words in the launch file; returns when it is ready.
 process_start() {
-    command -v setsid >/dev/null || { echo "this host has no setsid (part of util-linux and of busybox)" >&2; return 1; }
-    if ! [ -s "$dir/launch" ]; then
-        echo "it is not known here how $name was started, and this step has no command to start it" >&2
-        return 1
-    fi
-    launch=$(cat "$dir/launch")
-    eval "process_settings $launch"
-    start_home && start_evict && eval "start_spawn $launch" && start_await
+  command -v setsid >/dev/null || { echo "this host has no setsid (part of util-linux and of busybox)" >&2; return 1; }
+  if ! [ -s "$dir/launch" ]; then
+    echo "it is not known here how $name was started, and this step has no command to start it" >&2
+    return 1
+  fi
+  launch=$(cat "$dir/launch")
+  eval "process_settings $launch"
+  start_home && start_evict && eval "start_spawn $launch" && start_await
 }
 
 # start_home: makes the cgroup the process will live in, where the host has a freezer.
 start_home() {
-    tree_home
-    cgroup=''
-    if [ -z "$home" ]; then
-        [ "$method" != freezer ] || { echo "no cgroup freezer here that $name could be put to sleep with" >&2; return 1; }
-        return 0
-    fi
-    cgroup=$home/$name
-    # Pid 0 stands for a process of another container.
-    ! grep -sqx 0 "$cgroup/cgroup.procs" || { echo "$cgroup is in use by another container" >&2; return 1; }
+  tree_home
+  cgroup=''
+  if [ -z "$home" ]; then
+    [ "$method" != freezer ] || { echo "no cgroup freezer here that $name could be put to sleep with" >&2; return 1; }
+    return 0
+  fi
+  cgroup=$home/$name
+  # Pid 0 stands for a process of another container.
+  ! grep -sqx 0 "$cgroup/cgroup.procs" || { echo "$cgroup is in use by another container" >&2; return 1; }
 }
 
 # start_evict: ends what a lost record left behind. It is ours, by its cgroup or by its mark.
 start_evict() {
-    tree_gone || tree_kill || return
-    [ -z "$cgroup" ] || { mkdir -p "$cgroup" && tree_thaw; } || return
-    [ "$method" != signals ] || freezer=signals
+  tree_gone || tree_kill || return
+  [ -z "$cgroup" ] || { mkdir -p "$cgroup" && tree_thaw; } || return
+  [ "$method" != signals ] || freezer=signals
 }
 
 # start_spawn WORDS: sets pid and start and writes the record; then, and only then, lets the program run.
 start_spawn() {
-    rm -f "$dir/go"
-    mkfifo "$dir/go" && exec 5<>"$dir/go" 7<"$dir/go" && rm -f "$dir/go" && : >"$dir/log" || return
-    pid=$(setsid -f sh -c "$start_child" "$RV_SERVICE/$name" "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&-)
-    # A setsid without -f does not return; in the background, the program starts with SIGINT and SIGQUIT ignored.
-    [ -n "$pid" ] || pid=$(setsid sh -c "$start_child" "$RV_SERVICE/$name" "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&- &)
-    start_record && echo go >&5
-    start_status=$?
-    exec 5>&- 7<&-
-    return $start_status
+  rm -f "$dir/go"
+  # shellcheck disable=SC2094 # both ends of one pipe
+  mkfifo "$dir/go" && exec 5<>"$dir/go" 7<"$dir/go" && rm -f "$dir/go" && : >"$dir/log" || return
+  pid=$(setsid -f sh -c "$start_child" "$RV_SERVICE/$name" "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&-)
+  # A setsid without -f does not return; in the background, the program starts with SIGINT and SIGQUIT ignored.
+  [ -n "$pid" ] || pid=$(setsid sh -c "$start_child" "$RV_SERVICE/$name" "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&- &)
+  start_record && echo go >&5
+  start_status=$?
+  exec 5>&- 7<&-
+  return $start_status
 }
 
 start_record() {
-    stat_read "$pid" || { echo "$name could not be started" >&2; return 1; }
-    start=$stat_start
-    read -r boot </proc/sys/kernel/random/boot_id
-    [ -z "$cgroup" ] || echo "$pid" >"$cgroup/cgroup.procs" || return
-    quote "$cgroup"
-    printf '%s\n' "pid=$pid" "start=$start" "boot=$boot" "cgroup=$quoted" "freezer=$freezer" "epoch=$RV_EPOCH" |
-        write_whole "$dir/record"
+  stat_read "$pid" || { echo "$name could not be started" >&2; return 1; }
+  start=$stat_start
+  read -r boot </proc/sys/kernel/random/boot_id
+  [ -z "$cgroup" ] || echo "$pid" >"$cgroup/cgroup.procs" || return
+  quote "$cgroup"
+  printf '%s\n' "pid=$pid" "start=$start" "boot=$boot" "cgroup=$quoted" "freezer=$freezer" "epoch=$RV_EPOCH" |
+    write_whole "$dir/record"
 }
 
 # What the new process does until it becomes the program: says its number, lets go of all that is ours, waits for the word.
@@ -72,53 +74,53 @@ unset DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR XDG_SESSION_CLASS XDG_SESSION_ID 
 export REVEILLE_PROCESS="$0;"
 user=
 while [ "$1" != -- ]; do
-    case $1 in
-        --env) export "$2" ;;
-        --chdir) cd -- "$2" || exit 125 ;;
-        --user) user=$2 ;;
-    esac
-    shift 2
+  case $1 in
+    --env) export "$2" ;;
+    --chdir) cd -- "$2" || exit 125 ;;
+    --user) user=$2 ;;
+  esac
+  shift 2
 done
 shift
 [ -n "$user" ] && [ "$user" != "$(id -un)" ] || exec "$@"
 eval "HOME=~$user"
 export HOME USER="$user" LOGNAME="$user"
 if setpriv --help 2>&1 | grep -q -e --reuid; then
-    exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups "$@"
+  exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups "$@"
 elif command -v runuser >/dev/null; then
-    exec runuser -u "$user" -- "$@"
+  exec runuser -u "$user" -- "$@"
 fi
 exec su -s /bin/sh "$user" -c "exec \"\$0\" \"\$@\"" "$@"
 '
 
 # start_await: until it is ready; fails when it ends before that, with the last it said.
 start_await() {
-    guard_clock
-    start_settled=$((guard_now + 20))
-    trap 'start_tell "$name is still not ready (${ready:-alive})"; exit 124' HUP INT TERM
-    while record_alive; do
-        start_ready && { trap - HUP INT TERM; return; }
-        nap
-    done
-    start_tell "$name ended before it was ready; a command must stay in the foreground"
-    tree_kill
-    rm -f "$dir/record"
-    return 1
+  guard_clock
+  start_settled=$((guard_now + 20))
+  trap 'start_tell "$name is still not ready (${ready:-alive})"; exit 124' HUP INT TERM
+  while record_alive; do
+    start_ready && { trap - HUP INT TERM; return; }
+    nap
+  done
+  start_tell "$name ended before it was ready; a command must stay in the foreground"
+  tree_kill
+  rm -f "$dir/record"
+  return 1
 }
 
 # start_tell MESSAGE: with the last lines of the log.
 start_tell() {
-    { echo "$1"; tail -n 20 "$dir/log"; } >&2
+  { echo "$1"; tail -n 20 "$dir/log"; } >&2
 }
 
 # Without a check, a process that still lives after 0.2 s counts as ready.
 start_ready() {
-    if [ -z "$ready" ]; then
-        guard_clock
-        [ "$guard_now" -ge "$start_settled" ]
-        return
-    fi
-    tree_scan
-    # shellcheck disable=SC2086 # a list of pids
-    ready_now "$ready" "$pid" $tree
+  if [ -z "$ready" ]; then
+    guard_clock
+    [ "$guard_now" -ge "$start_settled" ]
+    return
+  fi
+  tree_scan
+  # shellcheck disable=SC2086 # a list of pids
+  ready_now "$ready" "$pid" $tree
 }

@@ -55,6 +55,31 @@ pub fn last_line(plan: &Plan) -> String {
     )
 }
 
+/// What the plan comes to, in a line per service: said before a run.
+pub fn summary(plan: &Plan) -> String {
+    let name = |host: &Option<HostName>| host.as_ref().map_or("nobody".to_owned(), ToString::to_string);
+    let mut out = String::new();
+    for service in &plan.services {
+        let way = if service.from == service.to {
+            format!("primary {}", name(&service.to))
+        } else {
+            format!("primary {} -> {}", name(&service.from), name(&service.to))
+        };
+        let _ = writeln!(
+            out,
+            "{} {}: {way}, secondary {}, epoch {}",
+            plan.operation.as_str(),
+            service.service,
+            name(&service.secondary),
+            service.epoch
+        );
+        for note in &service.notes {
+            let _ = writeln!(out, "  note: {note}");
+        }
+    }
+    out + &last_line(plan)
+}
+
 fn plural(count: usize, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }

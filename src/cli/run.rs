@@ -1,0 +1,178 @@
+//! One execution of a plan: journal, signals, reports; then what the table needs besides the commits.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::args::{Common, RunArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output;
+use super::session::{self, Session};
+use crate::engine::event::{Event, EventKind, RunEnd};
+use crate::engine::{self, Fault, Inject, Interrupt, Late, Moment, Reach, RunOptions, Tools};
+use crate::plan::facts::SiteFacts;
+use crate::plan::table::Table;
+use crate::plan::{Operation, Plan, Planner, Request, StepRef, UndoWork, Work};
+use crate::probe::Client;
+use crate::report::{JsonLines, Lines, Progress, Report, Volume};
+use crate::site::id::ServiceName;
+use crate::store::{Store, new_run_id};
+
+/// What came of a run.
+pub struct Outcome {
+    pub end: RunEnd,
+    /// Whether some service got its primary before the end.
+    pub moved: bool,
+}
+
+/// Runs the plan and shows it.
+pub async fn run(
+    common: &Common,
+    session: &Session,
+    plan: &Plan,
+    table: &Table,
+    args: &RunArgs,
+    request: &Request,
+) -> Result<Outcome, Failure> {
+    let facts = SiteFacts::new();
+    let planner = session.planner(table, &facts, request.clone());
+    let late = LatePlan { plan, planner };
+    let prober = Client::default();
+    let tools = Tools { transport: &session.transport, store: &session.store, prober: &prober, late: &late };
+    let options = options(common, session, args)?;
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let watcher = tokio::spawn(watch(receiver, reporter(common)));
+    let interrupt = Interrupt::default();
+    let signals = listen(interrupt.clone())?;
+    let ended = engine::run(plan, tools, &options, sender, &interrupt).await;
+    signals.abort();
+    let seen = watcher.await.map_err(Failure::internal)?;
+    let ending = ended.map_err(Failure::internal)?;
+    forget_confirmations(session, plan, &seen).await?;
+    Ok(Outcome { end: ending.end, moved: !seen.is_empty() })
+}
+
+fn options(common: &Common, session: &Session, args: &RunArgs) -> Result<RunOptions, Failure> {
+    let redactor = Arc::clone(&session.redactor);
+    let forks = common.forks.unwrap_or(session.site.settings.forks as usize).max(1);
+    Ok(RunOptions {
+        run: new_run_id(jiff::Timestamp::now()),
+        forks,
+        reach: Reach::Act,
+        diff: args.diff,
+        inject: args.inject.iter().map(|text| fault(text)).collect::<Result<_, _>>()?,
+        origin: session::origin(),
+        redact: Arc::new(move |text| redactor.redact(text).into_owned()),
+    })
+}
+
+/// `web/h2/wake.resume=failed`, or `…=failed-after`: the step runs and its result is lost.
+fn fault(text: &str) -> Result<Inject, Failure> {
+    let usage = || {
+        Failure::words(Exit::Usage, format!("--inject {text}: write STEP=failed, unreachable, timeout or unknown"))
+    };
+    let (step, fault) = text.rsplit_once('=').ok_or_else(usage)?;
+    let (fault, when) = match fault.strip_suffix("-after") {
+        Some(fault) => (fault, Moment::After),
+        None => (fault, Moment::Before),
+    };
+    let fault = match fault {
+        "failed" => Fault::Failed,
+        "unreachable" => Fault::Unreachable,
+        "timeout" => Fault::Timeout,
+        "unknown" => Fault::Unknown,
+        _ => return Err(usage()),
+    };
+    Ok(Inject { step: StepRef(step.to_owned()), when, fault })
+}
+
+/// Bars on a terminal, lines elsewhere, JSON lines when asked for.
+fn reporter(common: &Common) -> Box<dyn Report> {
+    let volume = match (common.quiet, common.verbose) {
+        (true, _) => Volume::Quiet,
+        (false, 0) => Volume::Normal,
+        (false, _) => Volume::Verbose,
+    };
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if common.json {
+        Box::new(JsonLines::new(std::io::stdout()))
+    } else if std::io::stderr().is_terminal() && !dumb && volume != Volume::Quiet {
+        Box::new(Progress::new(volume))
+    } else {
+        Box::new(Lines::new(std::io::stderr(), std::io::stdout(), volume))
+    }
+}
+
+/// Shows events until the run's last one; says which services got a primary.
+async fn watch(
+    mut events: mpsc::UnboundedReceiver<Event>,
+    mut report: Box<dyn Report>,
+) -> BTreeSet<ServiceName> {
+    let mut moved = BTreeSet::new();
+    while let Some(event) = events.recv().await {
+        report.event(&event);
+        if let EventKind::Committed { service, primary: Some(_), .. } = &event.kind {
+            moved.insert(service.clone());
+        }
+    }
+    moved
+}
+
+/// Hands SIGINT and SIGTERM to the run.
+fn listen(interrupt: Interrupt) -> Result<tokio::task::JoinHandle<()>, Failure> {
+    let mut int = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let mut term = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    Ok(tokio::spawn(async move {
+        let mut asked = false;
+        loop {
+            let signal = tokio::select! {
+                _ = int.recv() => SignalKind::interrupt(),
+                _ = term.recv() => SignalKind::terminate(),
+            };
+            if !asked {
+                output::note("stopping: what runs is finished or taken back; once more stops at once");
+            }
+            asked = true;
+            interrupt.raise(signal.as_raw_value());
+        }
+    }))
+}
+
+/// A person's word that a host is dead is good for one failover.
+async fn forget_confirmations(
+    session: &Session,
+    plan: &Plan,
+    moved: &BTreeSet<ServiceName>,
+) -> Result<(), Failure> {
+    if plan.operation != Operation::Failover {
+        return Ok(());
+    }
+    let mut table = session.stored().await?;
+    let revision = table.revision;
+    let used = plan.services.iter().filter(|service| moved.contains(&service.service));
+    let gone: Vec<_> = used.filter_map(|service| table.confirmed_dead.remove(service.from.as_ref()?)).collect();
+    if !gone.is_empty() {
+        session.store.commit(revision, table).await.map_err(Failure::internal)?;
+    }
+    Ok(())
+}
+
+/// Compiles steps whose inputs only the run itself produces.
+struct LatePlan<'a> {
+    plan: &'a Plan,
+    planner: Planner<'a>,
+}
+
+impl Late for LatePlan<'_> {
+    fn compile(
+        &self,
+        step: &StepRef,
+        registers: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(Work, UndoWork), String> {
+        self.planner.late(self.plan, step, registers).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,151 @@
+//! `reveille status`: services and hosts, by the table, the hosts and a client's view.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use comfy_table::{Table as Grid, presets};
+
+use super::args::Common;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output;
+use super::session::Session;
+use crate::engine::recover::{self, OpenRun};
+use crate::engine::{ProbeOutcome, Prober};
+use crate::plan::facts::SiteFacts;
+use crate::plan::status::{Interrupted, Observed, Status};
+use crate::plan::table::{Role, Table};
+use crate::plan::{Operation, Request};
+use crate::probe::Client;
+use crate::site::address::ServiceAddress;
+use crate::site::id::{HostName, ServiceName};
+use crate::store::Store;
+
+pub async fn run(common: &Common) -> Result<Exit, Failure> {
+    let session = Session::open(common, &[])?;
+    let status = observe(&session).await;
+    session.close().await;
+    let status = status?;
+    if common.json {
+        output::say(&serde_json::to_string_pretty(&status).map_err(Failure::internal)?);
+    } else if !common.quiet {
+        output::print(&table(&status));
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks hosts and probes, and puts the answers beside the table.
+pub async fn observe(session: &Session) -> Result<Status, Failure> {
+    let facts = session.gather(BTreeSet::new(), Vec::new()).await;
+    let table = session.table(&facts).await?;
+    let answers = probe_all(session, &table, &facts).await;
+    let open = recover::open_run(&session.store).map_err(Failure::internal)?;
+    let running = session.store.holder().await.map_err(Failure::internal)?.is_some();
+    let open = open.as_ref().map(interrupted);
+    let services: BTreeMap<ServiceName, Vec<ServiceAddress>> = session
+        .site
+        .playbooks
+        .iter()
+        .map(|(name, book)| (name.clone(), book.addresses.iter().map(|address| address.value).collect()))
+        .collect();
+    Ok(Observed {
+        services: &services,
+        hosts: &session.hosts,
+        table: &table,
+        facts: &facts,
+        answers: &answers,
+        running: open.as_ref().filter(|_| running),
+        interrupted: open.as_ref().filter(|_| !running),
+    }
+    .status())
+}
+
+fn interrupted(open: &OpenRun) -> Interrupted {
+    Interrupted {
+        run: open.run.clone(),
+        operation: open.plan.operation.as_str().to_owned(),
+        services: open.plan.services.iter().map(|service| service.service.clone()).collect(),
+    }
+}
+
+/// A client's view of every service that should be up: all its probes, side by side.
+async fn probe_all(
+    session: &Session,
+    table: &Table,
+    facts: &SiteFacts,
+) -> BTreeMap<ServiceName, Result<(), String>> {
+    let client = Client::default();
+    let looks = session.site.playbooks.keys().filter_map(|service| {
+        let primary = table.services.get(service)?.primary.clone()?;
+        Some(probe_service(session, table, facts, &client, service, primary))
+    });
+    let answers = futures_util::future::join_all(looks).await;
+    answers.into_iter().flatten().collect()
+}
+
+async fn probe_service(
+    session: &Session,
+    table: &Table,
+    facts: &SiteFacts,
+    client: &Client,
+    service: &ServiceName,
+    primary: HostName,
+) -> Option<(ServiceName, Result<(), String>)> {
+    let request = Request::bare(Operation::Deploy, service.clone());
+    let planner = session.planner(table, facts, request);
+    let probes = planner.probes(service, &primary).ok().filter(|probes| !probes.is_empty())?;
+    let looks = probes.iter().map(|probe| client.probe(probe));
+    let outcomes: Vec<ProbeOutcome> = futures_util::future::join_all(looks).await;
+    let answer = match outcomes.into_iter().find(|outcome| !outcome.ok) {
+        None => Ok(()),
+        Some(outcome) => Err(outcome.detail),
+    };
+    Some((service.clone(), answer))
+}
+
+/// Two tables, and what a person should know below them.
+fn table(status: &Status) -> String {
+    let dash = |host: &Option<HostName>| host.as_ref().map_or("-".to_owned(), ToString::to_string);
+    let mut services = grid(&["SERVICE", "STATE", "VERDICT", "PRIMARY", "SECONDARY", "EPOCH", "ADDRESSES"]);
+    for service in &status.services {
+        let addresses: Vec<_> = service.addresses.iter().map(|address| address.ip().to_string()).collect();
+        services.add_row([
+            service.service.to_string(),
+            service.state.to_string(),
+            service.verdict.as_str().to_owned(),
+            dash(&service.primary),
+            dash(&service.secondary),
+            service.epoch.to_string(),
+            addresses.join(" "),
+        ]);
+    }
+    let mut hosts = grid(&["HOST", "VERDICT", "LOAD/CPU", "ROLES"]);
+    for host in &status.hosts {
+        let role = |role: Role| if role == Role::Primary { "primary of" } else { "secondary of" };
+        let roles: Vec<_> =
+            host.roles.iter().map(|held| format!("{} {}", role(held.role), held.service)).collect();
+        hosts.add_row([
+            host.host.to_string(),
+            host.verdict.as_str().to_owned(),
+            host.load_per_cpu.map_or("-".to_owned(), |load| format!("{load:.2}")),
+            roles.join(", "),
+        ]);
+    }
+    let mut text = format!("{services}\n\n{hosts}\n");
+    for note in status.services.iter().flat_map(|service| &service.notes) {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    if let Some(cut) = &status.interrupted {
+        text.push_str(&format!(
+            "run {} ({}) was cut short: `reveille recover` finishes it or takes it back\n",
+            cut.run, cut.operation
+        ));
+    }
+    text
+}
+
+fn grid(header: &[&str]) -> Grid {
+    let mut grid = Grid::new();
+    grid.load_style(presets::NOTHING);
+    grid.set_header(header.to_vec());
+    grid
+}
