@@ -14,6 +14,8 @@ use reveille::site::id::{Epoch, ServiceName};
 use reveille::site::playbook::{Step, Undo};
 use reveille::site::source::{Sources, Sp};
 use reveille::template::{Vars, render, render_shell};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 
 use super::{assemble, feed, root};
 
@@ -123,23 +125,24 @@ fn pages() -> Vec<PathBuf> {
 fn steps(page: &Path) -> Vec<Step> {
     let text = std::fs::read_to_string(page).unwrap();
     let blocks = text.split("```yaml,step\n").skip(1);
-    blocks.flat_map(|block| decoded(page, block.split("```").next().unwrap())).collect()
+    blocks.flat_map(|block| decoded::<Vec<Step>>(page, block.split("```").next().unwrap())).collect()
 }
 
-fn decoded(page: &Path, yaml: &str) -> Vec<Step> {
+fn decoded<T: DeserializeOwned + JsonSchema>(page: &Path, yaml: &str) -> T {
     let mut sources = Sources::default();
     let file = sources.add(page, yaml);
     let mut found = Vec::new();
-    let steps = decode::file::<Vec<Step>>(file, &sources, &mut found, &mut Lost::default());
+    let value = decode::file(file, &sources, &mut found, &mut Lost::default());
     assert!(found.is_empty(), "{}", diagnostic::render_all(&found, &sources, false));
-    steps.unwrap()
+    value.unwrap()
 }
 
 fn compiled(action: &Action, address: &str) -> Compiled {
     let vars = serde_json::json!({ "service": "web", "docroot": "/srv/www", "address": address });
     let vars = Vars::new(vars.as_object().unwrap());
-    let page: ProbeSpec = serde_json::from_value(serde_json::json!({ "http": { "url": "http://{{ address }}/" } })).unwrap();
-    let probes = IndexMap::from([("page".to_owned(), Sp::new(page, reveille::site::source::Span::default()))]);
+    let page: ProbeSpec = decoded(Path::new("probes.yml"), "http: { url: 'http://{{ address }}/' }");
+    let probes =
+        IndexMap::from([("page".to_owned(), Sp::new(page, reveille::site::source::Span::default()))]);
     let context = Context {
         service: &ServiceName::try_from("web").unwrap(),
         epoch: Epoch(4),

@@ -27,7 +27,10 @@ fn root() -> bool {
 fn assemble(library: &[Library], rv_dir: &Path, text: &str) -> String {
     let functions: Vec<&str> = library.iter().map(|library| library.text()).collect();
     let dir = rv_dir.display();
-    format!("RV_SERVICE=web RV_EPOCH=4 RV_RUN=r1 RV_DIR={dir}\n{}\n(\n{text}\n) </dev/null\n", functions.join("\n"))
+    format!(
+        "RV_SERVICE=web RV_EPOCH=4 RV_RUN=r1 RV_DIR={dir}\n{}\n(\n{text}\n) </dev/null\n",
+        functions.join("\n")
+    )
 }
 
 /// Feeds a script to a command, `sh` or what leads to one, and waits for it.

@@ -30,8 +30,8 @@ impl Net {
         ip(&format!("-n {wire} link set wire up"));
         for (host, number) in HOSTS.iter().zip(1..) {
             let namespace = net.namespace(host);
-            ip(&format!("-n {wire} link add {host} type veth peer name eth0 netns {namespace}"));
-            ip(&format!("-n {wire} link set {host} master wire up"));
+            ip(&format!("-n {wire} link add name port-{host} type veth peer name eth0 netns {namespace}"));
+            ip(&format!("-n {wire} link set port-{host} master wire up"));
             ip(&format!("-n {namespace} link set lo up"));
             ip(&format!("-n {namespace} link set eth0 up"));
             ip(&format!("-n {namespace} addr add 10.99.0.{number}/24 dev eth0"));
