@@ -101,7 +101,7 @@ fn play<'a>(script: &Script, cues: impl Iterator<Item = (&'a str, &'a str)>) -> 
     for (index, (name, text)) in cues.enumerate() {
         let file = folder.path().join(index.to_string());
         std::fs::write(&file, assemble(&script.library, Path::new("/run/rv"), text)).unwrap();
-        driver.push_str(&format!("sh {} >&2; echo \"{name}=$?\"\n", file.display()));
+        driver += &format!("sh {} >&2; echo \"{name}=$?\"\n", file.display());
     }
     let said = feed(Command::new("unshare").args(["-mn", "sh"]), &driver);
     let codes = String::from_utf8(said.stdout).unwrap();

@@ -1,8 +1,11 @@
 //! The modules' shell, run for real: the documented examples in a namespace of their own, service addresses on small
 //! networks. Needs root; without it each test says so and passes.
 
+#![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
+
 mod address;
 mod examples;
+mod host;
 mod net;
 mod probe;
 mod shell;
