@@ -1,5 +1,6 @@
 //! reveille: wakes a service's sleeping copy on another host, over SSH.
 
+pub mod cli;
 pub mod engine;
 pub mod lab;
 pub mod module;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::lab::LabArgs;
+use crate::lab::cli::LabArgs;
 use crate::plan::Operation;
 use crate::site::id::{HostName, ServiceName};
 
@@ -126,6 +126,20 @@ pub struct RunArgs {
     /// Let a step fail on purpose, to see what happens: STEP=failed|unreachable|timeout|unknown
     #[arg(long, value_name = "STEP=FAULT", hide = true)]
     pub inject: Vec<String>,
+}
+
+impl RunArgs {
+    /// One service, no questions, nothing else said.
+    pub fn of(service: ServiceName) -> Self {
+        Self {
+            services: vec![service],
+            to: None,
+            yes: true,
+            check: false,
+            diff: false,
+            inject: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

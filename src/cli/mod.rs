@@ -4,14 +4,18 @@ mod args;
 mod check;
 mod confirm_dead;
 mod connect;
+mod doctor;
 mod exit;
 mod failure;
 mod inventory;
 mod operation;
 mod output;
 mod plan;
+mod prober;
 mod recover;
+mod run;
 mod schema;
+mod session;
 mod site;
 mod status;
 

@@ -19,7 +19,10 @@ pub async fn run(common: &Common, operation: Operation, args: &RunArgs) -> Resul
     } else {
         let lease = session.lock().await?;
         session.no_open_run()?;
-        let ended = attempts(common, &session, operation, args).await;
+        let ended = match request(common, &session, operation, args) {
+            Ok(request) => attempts(common, &session, request, args).await,
+            Err(failure) => Err(failure),
+        };
         drop(lease);
         ended
     };
@@ -28,13 +31,12 @@ pub async fn run(common: &Common, operation: Operation, args: &RunArgs) -> Resul
 }
 
 /// Runs the operation; a host that fails is left out and the next one is tried.
-async fn attempts(
+pub async fn attempts(
     common: &Common,
     session: &Session,
-    operation: Operation,
+    mut request: Request,
     args: &RunArgs,
 ) -> Result<Exit, Failure> {
-    let mut request = request(common, session, operation, args)?;
     let mut first: Option<Exit> = None;
     loop {
         let planned = prepared(session, &request).await;

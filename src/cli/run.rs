@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -11,13 +10,14 @@ use super::args::{Common, RunArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
+use super::prober::Client;
 use super::session::{self, Session};
 use crate::engine::event::{Event, EventKind, RunEnd};
+use crate::engine::recover::{self, OpenRun};
 use crate::engine::{self, Fault, Inject, Interrupt, Late, Moment, Reach, RunOptions, Tools};
 use crate::plan::facts::SiteFacts;
 use crate::plan::table::Table;
 use crate::plan::{Operation, Plan, Planner, Request, StepRef, UndoWork, Work};
-use crate::probe::Client;
 use crate::report::{JsonLines, Lines, Progress, Report, Volume};
 use crate::site::id::ServiceName;
 use crate::store::{Store, new_run_id};
@@ -41,7 +41,7 @@ pub async fn run(
     let facts = SiteFacts::new();
     let planner = session.planner(table, &facts, request.clone());
     let late = LatePlan { plan, planner };
-    let prober = Client::default();
+    let prober = Client;
     let tools = Tools { transport: &session.transport, store: &session.store, prober: &prober, late: &late };
     let options = options(common, session, args)?;
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -56,8 +56,30 @@ pub async fn run(
     Ok(Outcome { end: ending.end, moved: !seen.is_empty() })
 }
 
+/// Takes back what an open run did for these services, and shows it.
+pub async fn unwind(
+    common: &Common,
+    session: &Session,
+    open: &OpenRun,
+    services: &BTreeSet<ServiceName>,
+) -> Result<RunEnd, Failure> {
+    let (table, facts) = (session.stored().await?, SiteFacts::new());
+    let request = Request::bare(open.plan.operation, ServiceName::clone(services.iter().next().ok_or_else(|| {
+        Failure::words(Exit::Internal, "nothing to take back")
+    })?));
+    let late = LatePlan { plan: &open.plan, planner: session.planner(&table, &facts, request) };
+    let tools = Tools { transport: &session.transport, store: &session.store, prober: &Client, late: &late };
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let watcher = tokio::spawn(watch(receiver, reporter(common)));
+    let interrupt = Interrupt::default();
+    let signals = listen(interrupt.clone())?;
+    let ended = recover::unwind(open, services, tools, session.redact_fn(), sender, &interrupt).await;
+    signals.abort();
+    watcher.await.map_err(Failure::internal)?;
+    Ok(ended.map_err(Failure::internal)?.end)
+}
+
 fn options(common: &Common, session: &Session, args: &RunArgs) -> Result<RunOptions, Failure> {
-    let redactor = Arc::clone(&session.redactor);
     let forks = common.forks.unwrap_or(session.site.settings.forks as usize).max(1);
     Ok(RunOptions {
         run: new_run_id(jiff::Timestamp::now()),
@@ -66,7 +88,7 @@ fn options(common: &Common, session: &Session, args: &RunArgs) -> Result<RunOpti
         diff: args.diff,
         inject: args.inject.iter().map(|text| fault(text)).collect::<Result<_, _>>()?,
         origin: session::origin(),
-        redact: Arc::new(move |text| redactor.redact(text).into_owned()),
+        redact: session.redact_fn(),
     })
 }
 

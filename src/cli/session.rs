@@ -99,6 +99,12 @@ impl Session {
         self.redactor.redact(text).into_owned()
     }
 
+    /// The same as a function of its own, for the engine.
+    pub fn redact_fn(&self) -> crate::store::journal::Redactor {
+        let redactor = Arc::clone(&self.redactor);
+        Arc::new(move |text| redactor.redact(text).into_owned())
+    }
+
     /// Hosts without whose answer an operation cannot be planned.
     pub async fn essential(
         &self,

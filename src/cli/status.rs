@@ -8,6 +8,7 @@ use super::args::Common;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
+use super::prober::Client;
 use super::session::Session;
 use crate::engine::recover::{self, OpenRun};
 use crate::engine::{ProbeOutcome, Prober};
@@ -15,7 +16,6 @@ use crate::plan::facts::SiteFacts;
 use crate::plan::status::{Interrupted, Observed, Status};
 use crate::plan::table::{Role, Table};
 use crate::plan::{Operation, Request};
-use crate::probe::Client;
 use crate::site::address::ServiceAddress;
 use crate::site::id::{HostName, ServiceName};
 use crate::store::Store;
@@ -73,7 +73,7 @@ async fn probe_all(
     table: &Table,
     facts: &SiteFacts,
 ) -> BTreeMap<ServiceName, Result<(), String>> {
-    let client = Client::default();
+    let client = Client;
     let looks = session.site.playbooks.keys().filter_map(|service| {
         let primary = table.services.get(service)?.primary.clone()?;
         Some(probe_service(session, table, facts, &client, service, primary))

@@ -14,6 +14,9 @@ mod branch;
 mod conditions;
 mod dispatcher;
 pub mod event;
+#[cfg(test)]
+mod fake;
+pub mod gather;
 mod inject;
 mod interrupt;
 mod job;
@@ -21,9 +24,14 @@ mod markers;
 mod ports;
 mod recap;
 pub mod record;
+pub mod recover;
+#[cfg(test)]
+mod rig;
 mod script;
 mod settle;
 mod teller;
+#[cfg(test)]
+mod tests;
 mod unwind;
 mod work;
 

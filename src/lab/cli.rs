@@ -132,7 +132,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Runs one lab command; returns the exit code. The inventory goes into the site at `site_root` unless told otherwise.
 pub async fn run(args: LabArgs, site_root: &Path) -> Result<u8> {
-    let dir = args.dir;
+    let dir = std::path::absolute(args.dir)?;
     match args.command {
         LabCommand::Up(up) => return run_up(dir, up, site_root).await,
         LabCommand::Down => run_down(&dir)?,
@@ -223,19 +223,19 @@ fn become_command(mut command: std::process::Command) -> anyhow::Error {
 }
 
 /// Goes on as the same program in the client's network.
-fn enter_client(lab: &Lab, args: &MeterArgs) -> Result<anyhow::Error> {
-    let url = Url::parse(&args.http)?;
+fn enter_client(lab: &Lab, meter: &MeterArgs) -> Result<anyhow::Error> {
+    let url = Url::parse(&meter.http)?;
     let program = env::current_exe().context("where am I")?;
     let mut argv = vec![program.into_os_string(), "lab".into(), "meter".into(), "--inside".into()];
     let host = lab.address(&url.host).map_or(url.host, |address| address.to_string());
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     argv.extend(["--http".into(), format!("http://{host}:{}{}", url.port, url.path).into()]);
-    argv.extend(["--every".into(), in_micros(args.every), "--timeout".into(), in_micros(args.timeout)]);
-    argv.extend(["--retries".into(), args.retries.to_string().into()]);
-    for (flag, time) in [("--for", args.period), ("--gap-above", args.gap_above)] {
+    argv.extend(["--every".into(), in_micros(meter.every), "--timeout".into(), in_micros(meter.timeout)]);
+    argv.extend(["--retries".into(), meter.retries.to_string().into()]);
+    for (flag, time) in [("--for", meter.period), ("--gap-above", meter.gap_above)] {
         argv.extend(time.into_iter().flat_map(|time| [flag.into(), in_micros(time)]));
     }
-    argv.extend(args.json.then(|| "--json".into()));
+    argv.extend(meter.json.then(|| "--json".into()));
     Ok(become_command(lab.command(CLIENT, argv)?))
 }
 
@@ -350,11 +350,40 @@ mod tests {
         assert_eq!(exec.command, ["ip", "-br", "addr"]);
     }
 
+    /// The program has flags of the same names for every command.
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[arg(short, long, global = true)]
+        inventory: Vec<PathBuf>,
+        #[arg(long, global = true)]
+        json: bool,
+        #[command(subcommand)]
+        command: ProgramCommand,
+    }
+
+    #[derive(Debug, Subcommand)]
+    enum ProgramCommand {
+        Lab(LabArgs),
+    }
+
+    #[test]
+    fn flags_shared_with_the_program_mean_the_same() {
+        let parse = |words: &[&str]| {
+            let ProgramCommand::Lab(args) = Program::try_parse_from(words).unwrap().command;
+            args.command
+        };
+        for words in [["r", "--json", "lab", "status"], ["r", "lab", "status", "--json"]] {
+            assert!(matches!(parse(&words), LabCommand::Status { json: true }), "{words:?}");
+        }
+        let LabCommand::Up(up) = parse(&["r", "lab", "up", "--inventory", "x.yml"]) else { panic!() };
+        assert_eq!(up.inventory, Some("x.yml".into()));
+    }
+
     #[test]
     fn times_need_units() {
         assert_eq!(duration("5ms"), Ok(Duration::from_millis(5)));
         assert_eq!(duration("2500us"), Ok(Duration::from_micros(2500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         assert!(duration("5").is_err() && duration("-1s").is_err());
     }
 

@@ -3,6 +3,7 @@
 //! Writes into the upper layers before the host first boots; the overlay itself is mounted by `power_on.sh`, within the
 //! host. What belongs to this machine alone (homes, keys, mounts, services that start by themselves) is hidden.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -73,7 +74,7 @@ const MASKED: [&str; 12] = [
     "systemd-binfmt.service",
 ];
 
-/// MaxSessions stays at its default, 10: real hosts have it. MaxStartups counts logins of all tools at once.
+/// `MaxSessions` stays at its default, 10: real hosts have it. `MaxStartups` counts logins of all tools at once.
 const SSHD_CONFIG: &str = "\
 HostKey /etc/ssh/ssh_host_ed25519_key
 PermitRootLogin prohibit-password
@@ -112,7 +113,8 @@ pub(super) fn hosts_file(state: &State) -> String {
     let places = [(state.controller_address(), "controller"), (state.client_address(), "client")];
     let mut text = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned();
     for (address, name) in places.into_iter().chain(v4) {
-        text += &format!("{address} {name}\n{} {name}\n", State::twin(address));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{address} {name}\n{} {name}\n", State::twin(address));
     }
     text
 }
@@ -280,7 +282,7 @@ fn copy_mode(from: &Path, to: &Path) -> io::Result<()> {
 
 fn machine_id(state: &State, host: &Host) -> String {
     let digest = Sha256::digest(format!("{} {}", state.dir.display(), host.name));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(16).fold(String::new(), |id, byte| id + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

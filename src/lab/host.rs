@@ -20,7 +20,7 @@ use super::{cgroup, network};
 
 const POWER_ON: &str = include_str!("power_on.sh");
 const SSH_PORT: u16 = 22;
-const BOOT_DEADLINE: Duration = Duration::from_secs(60);
+const BOOT_DEADLINE: Duration = Duration::from_mins(1);
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const BANNER_TIMEOUT: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -154,7 +154,7 @@ pub(super) fn pid1(state: &State, host: &Host) -> Result<i32> {
     Ok(pid)
 }
 
-/// How many pid namespaces deep a process is, if it is pid 1 of an inner one. `NSpid:	4711	1`
+/// How many pid namespaces deep a process is, if it is pid 1 of an inner one. `NSpid: 4711 1`
 fn pid_namespace_depth_of_pid1(status: &str) -> Option<usize> {
     let ids: Vec<&str> =
         status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().collect();

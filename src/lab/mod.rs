@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+pub use self::cli::LabArgs;
 pub use self::network::{Cut, Link};
 pub use self::options::{DEFAULT_DIR, DEFAULT_SUBNET, Kind, MAX_HOSTS, Options};
 pub use self::preflight::missing;

@@ -128,9 +128,8 @@ fn populate(mut state: State, options: &Options, progress: &Progress) -> Result<
     if let Some(file) = &state.inventory {
         inventory::write(&state, file)?;
     }
-    match old.filter(|old| Some(old) != state.inventory.as_ref()) {
-        Some(old) => inventory::remove(&old, &state.dir)?,
-        None => {}
+    if let Some(old) = old.filter(|old| Some(old) != state.inventory.as_ref()) {
+        inventory::remove(&old, &state.dir)?;
     }
     Ok(state)
 }

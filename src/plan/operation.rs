@@ -44,7 +44,12 @@ impl Composer<'_> {
             None => choice.primary(self, &BTreeMap::new())?,
         };
         let secondary = choice.secondary(self, &to, &BTreeMap::new());
-        self.begin(row.map_or(Epoch(1), |row| row.epoch.max(Epoch(1))), &to, secondary.as_ref());
+        let epoch = match &row {
+            Some(row) if row.primary.is_some() => row.epoch,
+            Some(row) => row.epoch.next(),
+            None => Epoch(1),
+        };
+        self.begin(epoch, &to, secondary.as_ref());
         let cleaned = self.quarantine(&[Some(&to), secondary.as_ref()])?;
         let prepared =
             self.phase(&to, Phase::Prepare, Stage::Prepare, &Gate::end(&cleaned), Running::strict())?;

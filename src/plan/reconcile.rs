@@ -2,22 +2,32 @@
 
 use super::facts::{SiteFacts, Trace};
 use super::table::{Role, Row, ServiceState, Table};
-use crate::site::id::{Epoch, HostName, ServiceName};
+use crate::site::id::{HostName, ServiceName};
 
-/// The table with every service that some host knows in a newer epoch rebuilt from the hosts.
+/// The table with every service rebuilt from the hosts that it does not know, or that has a newer primary than it
+/// knows; and with each epoch at least as high as on any host, since hosts refuse older ones.
 pub fn reconcile(table: &Table, facts: &SiteFacts) -> Table {
     let mut table = table.clone();
     for service in traced(facts) {
-        let newest = newest_epoch(facts, &service);
-        let known = table.services.get(&service).map(|row| row.epoch);
-        if known.is_none_or(|known| newest > known)
-            && let Some(row) = rebuilt(facts, &service, newest)
-        {
-            let last_run = table.services.get(&service).and_then(|row| row.last_run.clone());
+        let known = table.services.get(&service);
+        let outdated = known.is_none_or(|row| newer_primary(facts, &service, row));
+        let last_run = known.and_then(|row| row.last_run.clone());
+        if outdated && let Some(row) = rebuilt(facts, &service) {
             table.services.insert(service, Row { last_run, ..row });
         }
     }
+    for (service, row) in &mut table.services {
+        let seen = traces(facts, service).map(|(_, trace)| trace.epoch).max().unwrap_or_default();
+        row.epoch = row.epoch.max(seen);
+    }
     table
+}
+
+/// Whether another host became primary in an epoch that the table has not seen.
+fn newer_primary(facts: &SiteFacts, service: &ServiceName, row: &Row) -> bool {
+    traces(facts, service).any(|(host, trace)| {
+        trace.role == Some(Role::Primary) && trace.epoch > row.epoch && row.primary.as_ref() != Some(host)
+    })
 }
 
 /// Services that at least one reachable host keeps a role for.
@@ -40,24 +50,15 @@ fn traces<'a>(
     facts.iter().filter_map(move |(host, facts)| Some((host, facts.as_ref().ok()?.services.get(service)?)))
 }
 
-/// The newest epoch in which any reachable host has a role.
-fn newest_epoch(facts: &SiteFacts, service: &ServiceName) -> Epoch {
-    traces(facts, service)
-        .filter(|(_, trace)| trace.role.is_some())
-        .map(|(_, trace)| trace.epoch)
-        .max()
-        .unwrap_or_default()
-}
-
-fn rebuilt(facts: &SiteFacts, service: &ServiceName, newest: Epoch) -> Option<Row> {
+fn rebuilt(facts: &SiteFacts, service: &ServiceName) -> Option<Row> {
     let holder = |role: Role| {
         traces(facts, service)
             .filter(|(_, trace)| trace.role == Some(role))
             .max_by_key(|(_, trace)| trace.epoch)
             .map(|(host, trace)| (host.clone(), trace.epoch))
     };
-    // A primary of an older epoch was left behind: somebody else took over since.
-    let primary = holder(Role::Primary).filter(|(_, epoch)| *epoch == newest).map(|(host, _)| host);
+    // Of two primaries the one of the older epoch was left behind: somebody else took over since.
+    let (primary, epoch) = holder(Role::Primary).unzip();
     let secondary =
         holder(Role::Secondary).map(|(host, _)| host).filter(|host| primary.as_ref() != Some(host));
     if primary.is_none() && secondary.is_none() {
@@ -68,13 +69,14 @@ fn rebuilt(facts: &SiteFacts, service: &ServiceName, newest: Epoch) -> Option<Ro
         (Some(_), None) => ServiceState::Unprotected,
         (None, _) => ServiceState::Down,
     };
-    Some(Row { primary, secondary, epoch: newest, state, last_run: None })
+    Some(Row { primary, secondary, epoch: epoch.unwrap_or_default(), state, last_run: None })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::facts::HostFacts;
+    use crate::site::id::Epoch;
 
     fn facts(entries: &[(&str, Role, u64)]) -> SiteFacts {
         let service: ServiceName = "web".try_into().unwrap();
@@ -104,6 +106,14 @@ mod tests {
         let facts = facts(&[("h1", Role::Primary, 3), ("h2", Role::Primary, 4)]);
         let table = reconcile(&Table::default(), &facts);
         assert_eq!(row(&table).primary.as_ref().map(HostName::as_str), Some("h2"));
+    }
+
+    #[test]
+    fn a_takeover_that_was_taken_back_leaves_the_primary_and_only_raises_the_epoch() {
+        let table = reconcile(&Table::default(), &facts(&[("h1", Role::Primary, 3)]));
+        let table = reconcile(&table, &facts(&[("h2", Role::Secondary, 4)]));
+        assert_eq!(row(&table).primary.as_ref().map(HostName::as_str), Some("h1"));
+        assert_eq!(row(&table).epoch, Epoch(4));
     }
 
     #[test]

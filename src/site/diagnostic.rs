@@ -1,6 +1,7 @@
 //! Mistakes in a site's files: collected, never thrown, and drawn with the source line and a caret.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde_json::json;
 
 use super::source::{Sources, Span};
 
@@ -73,14 +74,16 @@ impl Diagnostic {
     }
 }
 
-/// The known word a typo most likely meant, if any is near.
+/// The known word a typo, or a word cut short, most likely meant, if any is near.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |word: &str| strsim::damerau_levenshtein(&written.to_lowercase(), &word.to_lowercase());
-    let limit = written.chars().count().div_ceil(3).max(1);
+    let written = written.to_lowercase();
+    let length = written.chars().count();
+    let limit = length.div_ceil(3).max(1);
+    let is_start = |word: &str| length >= 4 && word.to_lowercase().starts_with(&written);
     known
         .into_iter()
-        .map(|word| (distance(word), word))
-        .filter(|(distance, _)| *distance <= limit)
+        .map(|word| (strsim::damerau_levenshtein(&written, &word.to_lowercase()), word))
+        .filter(|(distance, word)| *distance <= limit || is_start(word))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
@@ -88,7 +91,8 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
 /// Puts diagnostics in the order in which someone would mend them: by file, then by place.
 pub fn sort(diagnostics: &mut [Diagnostic], sources: &Sources) {
     diagnostics.sort_by_cached_key(|diagnostic| {
-        diagnostic.span.map(|span| (sources.path(span.file).to_owned(), span.start, diagnostic.severity))
+        let place = diagnostic.span.map(|span| (sources.path(span.file).to_owned(), span.start));
+        (place, diagnostic.severity)
     });
 }
 
@@ -97,6 +101,49 @@ pub fn tally(diagnostics: &[Diagnostic]) -> String {
     let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let words = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     format!("{}, {}", words(count(Severity::Error), "error"), words(count(Severity::Warning), "warning"))
+}
+
+/// The version of [`document`].
+pub const SCHEMA: &str = "reveille.check/1";
+
+/// All diagnostics for programs. Lines and columns count from 1, columns in characters; an end is exclusive.
+pub fn document(diagnostics: &[Diagnostic], sources: &Sources) -> serde_json::Value {
+    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let one = |diagnostic: &Diagnostic| {
+        let related: Vec<_> = diagnostic
+            .related
+            .iter()
+            .map(|(span, words)| json!({ "message": words, "range": range(*span, sources) }))
+            .collect();
+        json!({
+            "severity": diagnostic.severity,
+            "code": diagnostic.code,
+            "message": diagnostic.message,
+            "range": diagnostic.span.map(|span| range(span, sources)),
+            "related": related,
+            "hint": diagnostic.hint,
+        })
+    };
+    json!({
+        "schema": SCHEMA,
+        "valid": count(Severity::Error) == 0,
+        "error_count": count(Severity::Error),
+        "warning_count": count(Severity::Warning),
+        "diagnostics": diagnostics.iter().map(one).collect::<Vec<_>>(),
+    })
+}
+
+fn range(span: Span, sources: &Sources) -> serde_json::Value {
+    let (line, column) = sources.position(span);
+    let (end_line, end_column) = sources.position(Span { start: span.end, ..span });
+    json!({
+        "file": sources.path(span.file),
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "snippet": sources.text(span.file).lines().nth(line - 1),
+    })
 }
 
 /// Draws all diagnostics, in the given order, and the tally.

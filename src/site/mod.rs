@@ -18,8 +18,8 @@ pub mod check;
 pub mod decode;
 pub mod diagnostic;
 mod extra_vars;
-pub mod hosts;
 pub mod graph;
+pub mod hosts;
 pub mod id;
 pub mod inventory;
 pub mod load;
@@ -35,6 +35,7 @@ pub mod step;
 pub mod texts;
 pub mod token;
 pub mod yaml;
+mod yaml11;
 
 /// Everything a user wrote, as far as it could be read. Made by [`Site::load`](load).
 #[derive(Debug, Default)]
@@ -100,4 +101,3 @@ impl Site {
         self.settings_file.is_some_and(|file| self.lost.has(file, name))
     }
 }
-mod yaml11;

@@ -6,6 +6,7 @@ use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
+use super::inventory::HostExtras;
 use super::playbook::Playbook;
 use super::settings::Settings;
 
@@ -18,6 +19,57 @@ pub fn playbook_schema() -> Value {
 pub fn settings_schema() -> Value {
     published(schema_of::<Settings>())
 }
+
+/// The schema of a YAML inventory, JSON Schema draft 7: Ansible's shape, the variables that mean something here, and
+/// any others.
+pub fn inventory_schema() -> Value {
+    let mut extras = schema_of::<HostExtras>();
+    let mut vars = extras["properties"].take();
+    for (name, description) in CONNECTION_VARS {
+        vars[name] = json!({ "description": description });
+    }
+    let group = json!({ "anyOf": [{ "$ref": "#/definitions/Group" }, { "type": "null" }] });
+    let vars_or_null = json!({ "anyOf": [{ "$ref": "#/definitions/Vars" }, { "type": "null" }] });
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Ansible inventory, as reveille reads it",
+        "type": ["object", "null"],
+        "additionalProperties": group,
+        "definitions": {
+            "Group": {
+                "title": "a group",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "hosts": {
+                        "description": "The group's hosts with their variables. `h[1:4]` stands for `h1` to `h4`.",
+                        "type": ["object", "null"],
+                        "additionalProperties": vars_or_null,
+                    },
+                    "vars": { "description": "Variables of every host of the group.", "anyOf": vars_or_null["anyOf"] },
+                    "children": {
+                        "description": "Groups within this group.",
+                        "type": ["object", "null"],
+                        "additionalProperties": group,
+                    },
+                },
+            },
+            "Vars": { "title": "variables", "type": "object", "properties": vars },
+        },
+    })
+}
+
+/// Ansible's variables that reveille gives their meaning.
+const CONNECTION_VARS: [(&str, &str); 8] = [
+    ("ansible_host", "Where the host is reached: a name or an address. Default: the host's name."),
+    ("ansible_port", "The SSH port."),
+    ("ansible_user", "The login user."),
+    ("ansible_ssh_private_key_file", "The private key."),
+    ("ansible_ssh_common_args", "More words for ssh's command line, such as `-J bastion`."),
+    ("ansible_connection", "`ssh`, or `local` for the controller itself."),
+    ("ansible_become", "Whether commands run as another user, through sudo."),
+    ("ansible_become_user", "That user. Default: root."),
+];
 
 /// For `extend("oneOf" = …)`: a mapping that needs exactly one of `keys`.
 pub(super) fn one_key_of(keys: &[&str]) -> Value {

@@ -1,6 +1,6 @@
 //! What unquoted words mean in YAML 1.1, the dialect Ansible reads inventories in (<https://yaml.org/type/>).
 //!
-//! Called by `yaml` alone. The rules are those of PyYAML's resolver, which differ from the type pages in
+//! Called by `yaml` alone. The rules are those of `PyYAML`'s resolver, which differ from the type pages in
 //! details: `y` and `n` are words, an exponent needs a sign, a leading zero means octal.
 
 use std::sync::LazyLock;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use reveille::site::load::LoadOptions;
-use reveille::site::{Site, diagnostic};
+use reveille::site::{Site, check, diagnostic};
 
 fn fixtures() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir("tests/fixtures/check")
@@ -19,6 +19,7 @@ fn fixtures() -> Vec<PathBuf> {
 /// Everything that is wrong with a site, as `reveille check` prints it.
 fn report(folder: &Path) -> String {
     let (site, mut found) = Site::load(folder, &LoadOptions::default());
+    found.extend(check::check(&site));
     diagnostic::sort(&mut found, &site.sources);
     let text = diagnostic::render_all(&found, &site.sources, false);
     text.replace(&format!("{}/", folder.display()), "")

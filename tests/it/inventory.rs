@@ -8,8 +8,9 @@ use reveille::site::source::Sources;
 
 fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inventory");
-    let entries = root.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+    let entries = root.read_dir().expect("the fixtures are part of the repository");
+    let mut folders: Vec<_> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
     folders
 }
@@ -41,5 +42,22 @@ fn graphs_equal_those_of_ansible() {
     for folder in fixtures() {
         let expected = std::fs::read_to_string(folder.join("expected.graph")).unwrap();
         assert_eq!(load(&folder).graph("all").unwrap(), expected, "{}", folder.display());
+    }
+}
+
+/// Ansible lists in the order of the pattern, we in that of the inventory: only the sets are compared.
+#[test]
+fn patterns_choose_what_they_choose_in_ansible() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inventory/17-patterns");
+    let inventory = load(&folder);
+    let order: Vec<_> = inventory.hosts().cloned().collect();
+    for line in std::fs::read_to_string(folder.join("expected.patterns")).unwrap().lines() {
+        let (pattern, expected) = line.split_once(" =>").unwrap();
+        let chosen = inventory.select(pattern).unwrap();
+        let places: Vec<_> = chosen.iter().map(|host| order.iter().position(|other| other == host)).collect();
+        assert!(places.is_sorted(), "{pattern}: {chosen:?} is not in inventory order");
+        let mut names: Vec<_> = chosen.iter().map(ToString::to_string).collect();
+        names.sort();
+        assert_eq!(names.join(" "), expected.trim(), "{pattern}");
     }
 }

@@ -5,4 +5,5 @@ mod inventory;
 mod lab;
 mod modules;
 mod process;
+mod schema;
 mod transport;

@@ -157,7 +157,7 @@ fn lane(out: &mut String, plan: &Plan, host: Option<&HostName>, detail: Detail) 
     let _ = writeln!(out, "{}", host.map_or("controller", HostName::as_str));
     for step in plan.steps.iter().filter(|step| step.host.as_ref() == host) {
         let depth = depths.get(&step.id).copied().unwrap_or(0);
-        let _ = writeln!(out, "  {depth:>2} {} {}  {}", symbol(step), short(&step.id), summary(step));
+        let _ = writeln!(out, "  {depth:>2} {} {}  {}", symbol(step), short(&step.id), what(step));
         if !step.no_log {
             commands(out, step, detail);
         }
@@ -182,7 +182,7 @@ fn short(id: &StepRef) -> &str {
     id.0.rsplit('/').next().unwrap_or(&id.0)
 }
 
-fn summary(step: &PlanStep) -> String {
+fn what(step: &PlanStep) -> String {
     match &step.work {
         Work::Script(_) if step.no_log => format!("{} (hidden: no_log)", step.module),
         Work::Script(script) => script.summary.clone(),

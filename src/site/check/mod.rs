@@ -37,6 +37,7 @@ pub fn check(site: &Site) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     services::check(site, &mut out);
     names::check_settings(site, &mut out);
+    hosts::check_inventory(site, &mut out);
     for playbook in site.all_playbooks() {
         let pool = hosts::pool(site, playbook, &mut out);
         let subject = Subject { site, playbook, graph: PhaseGraph::of(site, playbook), pool };

@@ -32,6 +32,8 @@ pub(crate) const FACTS: [&str; 9] = [
 #[derive(Clone)]
 pub(super) struct Scope<'a> {
     hosts: &'a [PoolHost],
+    /// Variables that every host has by the site's settings.
+    defaults: BTreeSet<&'a str>,
     /// Every name that is known for sure.
     names: BTreeSet<&'a str>,
     /// Results by name, seen from here.
@@ -60,10 +62,16 @@ impl<'a> Scope<'a> {
     pub(super) fn of(subject: &'a Subject<'_>) -> Self {
         let (site, playbook) = (subject.site, subject.playbook);
         let mut names: BTreeSet<&str> = BUILT_IN.into();
-        names.extend(site.settings.vars.keys().chain(site.settings.secrets.keys()).map(String::as_str));
+        if playbook.addresses.is_empty() && !subject.is_partial() {
+            names.remove("address");
+        }
+        let defaults: BTreeSet<&str> = site.settings.vars.keys().map(String::as_str).collect();
+        names.extend(
+            defaults.iter().chain(&site.settings.secrets.keys().map(String::as_str).collect::<Vec<_>>()),
+        );
         names.extend(playbook.vars.keys().chain(playbook.secrets.keys()).map(String::as_str));
         names.extend(site.extra_vars.keys().map(String::as_str));
-        Self { hosts: &subject.pool.hosts, names, results: BTreeSet::new(), later: HashMap::new() }
+        Self { hosts: &subject.pool.hosts, defaults, names, results: BTreeSet::new(), later: HashMap::new() }
     }
 
     /// What the texts of one step may read.
@@ -112,6 +120,7 @@ impl<'a> Scope<'a> {
     fn of_host(&self, variable: &str) -> Verdict {
         match variable {
             "name" => Verdict::Known,
+            _ if self.defaults.contains(variable) => Verdict::Known,
             _ => self.of_inventory(variable, 1, None),
         }
     }

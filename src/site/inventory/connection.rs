@@ -96,19 +96,19 @@ impl Connection {
         render: Render<'_>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Self {
-        let mut reader = Reader { host, vars, render, diagnostics };
-        reader.refuse();
-        let key = reader.text(&["ansible_ssh_private_key_file", "ansible_private_key_file"]);
-        let address = reader.text(&["ansible_ssh_host", "ansible_host"]);
-        let user = reader.text(&["ansible_ssh_user", "ansible_user"]);
+        let mut words = Reader { host, vars, render, diagnostics };
+        words.refuse();
+        let key = words.text(&["ansible_ssh_private_key_file", "ansible_private_key_file"]);
+        let address = words.text(&["ansible_ssh_host", "ansible_host"]);
+        let user = words.text(&["ansible_ssh_user", "ansible_user"]);
         Self {
-            kind: reader.kind(),
+            kind: words.kind(),
             address: address.map_or_else(|| host.to_string(), |address| address.value),
-            port: reader.port(),
+            port: words.port(),
             user: user.map(|user| user.value).or_else(|| defaults.user.clone()),
             private_key_file: key.map(|key| key.value.into()).or_else(|| defaults.private_key_file.clone()),
-            ssh_args: reader.ssh_args(),
-            escalation: reader.escalation(defaults),
+            ssh_args: words.ssh_args(),
+            escalation: words.escalation(defaults),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `files` | which files make an inventory, and in which form each is written |
-//! | `load` | the YAML form: groups, hosts and variables out of a tree |
+//! | `load` | reading those files, one by one, into an inventory |
+//! | `groups`, `values` | the YAML form: groups and hosts out of a tree; variables as JSON |
 //! | `range` | host keys: `h[01:10:3]`, `host:2222` |
 //! | `vars_files` | `group_vars/` and `host_vars/` |
 //! | `model` | groups and hosts, and the rules that tie them together |
@@ -19,11 +20,13 @@ mod connection;
 mod extras;
 mod files;
 mod glob;
+mod groups;
 mod load;
 mod model;
 mod pattern;
 mod range;
 mod show;
+mod values;
 mod vars;
 mod vars_files;
 

@@ -174,7 +174,7 @@ impl Inventory {
     }
 
     fn cycle(&self, way: &[String], closing: Span) -> Diagnostic {
-        let [first, .., last] = way else { return self.own_child(way, closing) };
+        let [first, .., last] = way else { return own_child(way, closing) };
         let message = format!("groups contain each other: {} → {first}", way.join(" → "));
         let start = Diagnostic::error("group-cycle", closing, message)
             .label(format!("`{last}` contains `{first}`, which closes the circle"));
@@ -185,11 +185,6 @@ impl Inventory {
                 None => diagnostic,
             }
         })
-    }
-
-    fn own_child(&self, way: &[String], closing: Span) -> Diagnostic {
-        let message = format!("group `{}` contains itself", way.concat());
-        Diagnostic::error("group-cycle", closing, message)
     }
 
     /// Ties up what one file alone cannot know, once all files are read.
@@ -275,6 +270,10 @@ impl Inventory {
             self.hosts[&host].groups = groups.into_iter().map(str::to_owned).collect();
         }
     }
+}
+
+fn own_child(way: &[String], closing: Span) -> Diagnostic {
+    Diagnostic::error("group-cycle", closing, format!("group `{}` contains itself", way.concat()))
 }
 
 impl Host {

@@ -193,24 +193,24 @@ impl Inventory {
     }
 }
 
-/// The ranges of `text` between separators that are not inside brackets; `offset` is added to each.
+/// The ranges of `text` between separators outside brackets and parentheses; `offset` is added to each.
 fn split(text: &str, offset: usize, separator: char) -> Result<Vec<Range<usize>>, PatternError> {
     let mut parts = Vec::new();
-    let (mut start, mut open) = (0, None);
+    let (mut start, mut open) = (0, Vec::new());
     for (at, c) in text.char_indices() {
         match c {
-            '[' if open.is_none() => open = Some(at),
-            ']' => open = None,
-            c if c == separator && open.is_none() => {
+            '[' | '(' => open.push((at, c)),
+            ']' | ')' => drop(open.pop()),
+            c if c == separator && open.is_empty() => {
                 parts.push(offset + start..offset + at);
                 start = at + 1;
             }
             _ => {}
         }
     }
-    if let Some(open) = open {
-        let place = offset + open..offset + text.len();
-        return Err(PatternError::new("this `[` is never closed", place));
+    if let Some((at, c)) = open.first() {
+        let place = offset + at..offset + text.len();
+        return Err(PatternError::new(format!("this `{c}` is never closed"), place));
     }
     parts.push(offset + start..offset + text.len());
     Ok(parts)

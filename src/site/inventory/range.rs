@@ -35,13 +35,16 @@ pub(super) fn expand(key: &str) -> Result<HostKey, RangeError> {
         if names.len().saturating_mul(values.len()) > MOST_HOSTS {
             return Err(wrong(place, format!("this names more than {MOST_HOSTS} hosts")));
         }
-        let part = &name[at..open];
+        let between = &name[at..open];
         let heads = names.iter();
-        names =
-            heads.flat_map(|head| values.iter().map(move |value| format!("{head}{part}{value}"))).collect();
+        names = heads
+            .flat_map(|head| values.iter().map(move |value| format!("{head}{between}{value}")))
+            .collect();
         at = close + 1;
     }
-    names.iter_mut().for_each(|head| head.push_str(&name[at..]));
+    for head in &mut names {
+        head.push_str(&name[at..]);
+    }
     Ok(HostKey { names, port })
 }
 

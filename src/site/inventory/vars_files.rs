@@ -25,7 +25,9 @@ pub(super) fn load(reader: &mut Reader<'_>, paths: &[PathBuf]) {
         let hosts: Vec<String> = reader.inventory.hosts.keys().map(ToString::to_string).collect();
         for (name, files) in vars_of(reader, source, &folder.join("host_vars"), &hosts) {
             let host = HostName::try_from(name).ok().and_then(|name| reader.inventory.hosts.get_mut(&name));
-            host.into_iter().for_each(|host| host.files.extend(files.iter().cloned()));
+            if let Some(host) = host {
+                host.files.extend(files);
+            }
         }
     }
 }

@@ -1,0 +1,21 @@
+//! The schemas that editors load (`book/src/schema/`) are those of the code.
+
+use reveille::site::schema;
+
+/// After a change of the language, `REVEILLE_UPDATE=1 cargo nextest run schema` writes them anew.
+#[test]
+fn the_committed_schemas_are_current() {
+    for (name, schema) in [
+        ("playbook", schema::playbook_schema()),
+        ("settings", schema::settings_schema()),
+        ("inventory", schema::inventory_schema()),
+    ] {
+        let path = format!("book/src/schema/{name}.json");
+        let current = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("REVEILLE_UPDATE").is_some() {
+            std::fs::write(&path, &current).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == current, "{path} is not current; run with REVEILLE_UPDATE=1");
+    }
+}
