@@ -5,6 +5,7 @@ mod failover;
 mod inventory;
 mod language;
 mod lab;
+mod modules;
 mod process;
 mod schema;
 mod transport;
