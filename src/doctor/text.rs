@@ -29,14 +29,16 @@ pub fn host(report: &HostReport, detail: Detail) -> String {
 
 /// One service.
 pub fn service(report: &ServiceReport, detail: Detail) -> String {
-    let well: Vec<&str> = report.findings.iter().filter(|f| f.severity == Severity::Ok).map(|f| f.what.as_str()).collect();
+    let well: Vec<&str> =
+        report.findings.iter().filter(|f| f.severity == Severity::Ok).map(|f| f.what.as_str()).collect();
     section(report.service.as_str(), true, &report.findings, &well.join(", "), detail)
 }
 
 /// The last line.
 pub fn recap(report: &Report) -> String {
     let hosts = count(report.hosts.len(), "host");
-    let mut words = format!("{hosts}: {}, {}", count(report.errors, "error"), count(report.warnings, "warning"));
+    let mut words =
+        format!("{hosts}: {}, {}", count(report.errors, "error"), count(report.warnings, "warning"));
     if !report.unreachable.is_empty() {
         let names: Vec<&str> = report.unreachable.iter().map(|host| host.as_str()).collect();
         let _ = write!(words, "; unreachable: {}", names.join(", "));

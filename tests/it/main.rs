@@ -2,6 +2,7 @@
 
 mod check;
 mod failover;
+mod doctor;
 mod inventory;
 mod language;
 mod lab;

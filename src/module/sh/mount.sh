@@ -162,6 +162,7 @@ mount_listens() {
     if command -v nc >/dev/null; then
         nc -z -w 2 "$server" "$2" >/dev/null 2>&1 </dev/null
     elif command -v bash >/dev/null; then
+        # shellcheck disable=SC2016 # for the other shell
         timeout 2 bash -c '>/dev/tcp/$0/$1' "$server" "$2" 2>/dev/null
     elif command -v ping >/dev/null; then
         ping -c 1 -w 2 "$server" >/dev/null 2>&1
