@@ -3,6 +3,7 @@
 mod check;
 mod inventory;
 mod lab;
+mod layers;
 mod process;
 mod schema;
 mod transport;
