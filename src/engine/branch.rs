@@ -19,7 +19,9 @@ impl Doom {
         match self {
             Self::Failed { because } | Self::Unreachable { because, .. } => because.clone(),
             Self::EvidenceMissing => "no evidence that the old primary no longer acts".to_owned(),
-            Self::Stale { host, found } => format!("{host} has seen epoch {found}: another controller is at work"),
+            Self::Stale { host, found } => {
+                format!("{host} has seen epoch {found}: another controller is at work")
+            }
             Self::Interrupted { signal } => format!("interrupted by signal {signal}"),
         }
     }
@@ -32,7 +34,9 @@ pub(super) enum Unwinding {
     NotNeeded,
     UnderWay,
     /// Nothing is left of what was done; `moved` is false if nothing had been done.
-    Complete { moved: bool },
+    Complete {
+        moved: bool,
+    },
     /// By a person: these.
     Incomplete(Vec<ManualCommand>),
 }
@@ -60,7 +64,9 @@ impl Branch {
         };
         match (&self.unwinding, doom) {
             (_, Doom::Stale { host, found }) => RunEnd::Stale { host: host.clone(), found: *found },
-            (Unwinding::Incomplete(_), Doom::Interrupted { signal }) => RunEnd::Interrupted { signal: *signal },
+            (Unwinding::Incomplete(_), Doom::Interrupted { signal }) => {
+                RunEnd::Interrupted { signal: *signal }
+            }
             (Unwinding::Incomplete(_), _) => RunEnd::Stuck { because: doom.because() },
             (_, Doom::Interrupted { signal }) => RunEnd::Interrupted { signal: *signal },
             (_, Doom::EvidenceMissing) => RunEnd::EvidenceMissing { service: self.service.clone() },

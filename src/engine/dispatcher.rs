@@ -22,7 +22,7 @@ use super::interrupt::{Interrupt, Signals};
 use super::job::{Batch, Report, Update};
 use super::ports::Tools;
 use super::recap::Recap;
-use super::record::{Intent, Origin, Record, SCHEMA};
+use super::record::{Intent, Origin, Record, Replaced, SCHEMA};
 use super::script::{self, Frame, Reach};
 use super::teller::{Teller, millis};
 use super::unwind::{self, Taking, Unwinder, run_as};
@@ -121,7 +121,7 @@ pub(super) struct Progress {
     pub compiled: Option<(Work, UndoWork)>,
     pub report: Report,
     /// A commit: the row it replaced.
-    pub replaced: Option<Option<Row>>,
+    pub replaced: Option<Replaced>,
     /// Ends the step's waiting, where it is not part of a flight.
     pub cancel: CancellationToken,
 }
@@ -491,7 +491,8 @@ impl<'a> Dispatcher<'a> {
 
     /// So that `status` says it, also from another machine.
     async fn mark_stuck(&mut self) {
-        let stuck = self.branches.iter().filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)));
+        let stuck =
+            self.branches.iter().filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)));
         for branch in stuck {
             let stuck = |now: Option<&Row>| {
                 let row = now.cloned().ok_or_else(|| "never deployed".to_owned())?;

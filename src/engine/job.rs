@@ -64,12 +64,19 @@ pub struct BatchEnd {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum How {
     /// The program ended by itself: every step is done, or one failed, or its shell died.
-    Exit { code: i32, preamble: String },
+    Exit {
+        code: i32,
+        preamble: String,
+    },
     /// The host has seen a newer epoch.
-    Stale { found: Epoch },
+    Stale {
+        found: Epoch,
+    },
     Lost(Lost),
     /// The open step used up its time.
-    Overdue { killed: bool },
+    Overdue {
+        killed: bool,
+    },
 }
 
 impl Batch<'_> {

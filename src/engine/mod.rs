@@ -13,13 +13,9 @@ mod batch;
 mod branch;
 mod conditions;
 mod dispatcher;
+pub mod event;
 #[cfg(test)]
 mod fake;
-#[cfg(test)]
-mod rig;
-#[cfg(test)]
-mod tests;
-pub mod event;
 pub mod gather;
 mod inject;
 mod interrupt;
@@ -28,9 +24,14 @@ mod markers;
 mod ports;
 mod recap;
 pub mod record;
+pub mod recover;
+#[cfg(test)]
+mod rig;
 mod script;
 mod settle;
 mod teller;
+#[cfg(test)]
+mod tests;
 mod unwind;
 mod work;
 

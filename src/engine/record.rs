@@ -2,6 +2,8 @@
 //!
 //! A step's status is computed in one place, [`StepStatus::after`], from the records alone.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +99,10 @@ pub struct Origin {
     pub argv: Vec<String>,
 }
 
+/// The row that a commit took the place of; none if there was none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replaced(pub Option<Row>);
+
 /// What the journal knows of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -106,7 +112,10 @@ pub enum StepStatus {
     /// Sent, or about to be; its outcome is not recorded.
     UnderWay,
     /// Ended; `acted` says whether there is anything to take back.
-    Ended { result: StepResult, acted: bool },
+    Ended {
+        result: StepResult,
+        acted: bool,
+    },
     /// Its undo was sent, or about to be.
     Undoing,
     Undone,
@@ -128,6 +137,12 @@ impl StepStatus {
             Record::UndoOutcome { step: of, ok: false, .. } if of == step => Self::UndoFailed,
             _ => self,
         }
+    }
+
+    /// Whether it ended well, as far as is known.
+    pub fn succeeded(self) -> bool {
+        use StepResult::{Changed, Ok, Skipped};
+        matches!(self, Self::Ended { result: Ok | Changed | Skipped, .. })
     }
 
     /// Whether something may be there to take back.
@@ -176,7 +191,9 @@ impl Story {
             left: false,
             last_at: records.last().map(|last| last.at.clone()).unwrap_or_default(),
         };
-        rest.iter().for_each(|sealed| story.hear(&sealed.record));
+        for sealed in rest {
+            story.hear(&sealed.record);
+        }
         Some(story)
     }
 
@@ -195,6 +212,19 @@ impl Story {
             Record::RunEnded { end, left, .. } => (self.end, self.left) = (Some(end.clone()), *left),
             _ => {}
         }
+    }
+
+    pub fn status(&self, step: &StepRef) -> StepStatus {
+        self.steps.get(step).copied().unwrap_or_default()
+    }
+
+    pub fn services(&self) -> BTreeSet<ServiceName> {
+        self.plan.steps.iter().map(|step| step.service.clone()).collect()
+    }
+
+    /// The row a commit step replaced, the first time it did.
+    pub fn replaced(&self, step: &StepRef) -> Option<Replaced> {
+        self.commits.iter().find(|(of, ..)| of == step).map(|(_, _, before, _)| Replaced(before.clone()))
     }
 
     /// Neither done nor taken back.

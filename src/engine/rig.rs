@@ -14,8 +14,8 @@ use super::script::Reach;
 use super::{Ending, Inject, Interrupt, Late, ProbeOutcome, Prober, RunOptions, Tools, run};
 use crate::module::{Probe, Script};
 use crate::plan::{
-    Alternative, Attempts, Guard, Guards, Link, LinkKind, Operation, Plan, PlanStep, SCHEMA, ServicePlan, Stage,
-    StepRef, UndoCoverage, UndoWork, Work,
+    Alternative, Attempts, Guard, Guards, Link, LinkKind, Operation, Plan, PlanStep, SCHEMA, ServicePlan,
+    Stage, StepRef, UndoCoverage, UndoWork, Work,
 };
 use crate::site::id::{Epoch, HostName, ServiceName};
 use crate::site::playbook::{Backoff, EvidenceKind, IfUnreachable};

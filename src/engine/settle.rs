@@ -25,7 +25,7 @@ use crate::site::playbook::{Backoff, IfUnreachable};
 use crate::transport::Lost;
 
 /// The longest pause between two attempts, however often it was doubled.
-const LONGEST_DELAY: Duration = Duration::from_secs(300);
+const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
 impl Dispatcher<'_> {
     pub(super) fn handle(&mut self, message: Message) {
@@ -111,15 +111,22 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn judge(&self, step: StepIndex, outcome: Outcome, detail: &str) -> Result<(Outcome, String), String> {
+    fn judge(
+        &self,
+        step: StepIndex,
+        mut outcome: Outcome,
+        detail: &str,
+    ) -> Result<(Outcome, String), String> {
         let guards = &self.planned(step).guards;
-        let (mut outcome, mut detail) = (outcome, detail.to_owned());
+        let mut detail = detail.to_owned();
         let holds = |guard, outcome: &Outcome| conditions::holds(guard, &self.scope_with(step, outcome));
         if let Some(guard) = &guards.failed_when {
             let failed = holds(guard, &outcome)?;
             (outcome, detail) = match (failed, outcome) {
                 (true, _) => (Outcome::Failed, format!("`{}` is true", guard.expression)),
-                (false, Outcome::Failed) if self.steps[step].report.acted => (Outcome::Changed, String::new()),
+                (false, Outcome::Failed) if self.steps[step].report.acted => {
+                    (Outcome::Changed, String::new())
+                }
                 (false, Outcome::Failed) => (Outcome::Ok, String::new()),
                 (false, outcome) => (outcome, detail),
             };
@@ -197,16 +204,21 @@ impl Dispatcher<'_> {
         let Some(script) = self.script(step) else { return };
         let nonce = script::nonce();
         let epoch = self.epoch(&planned.service);
-        let frame =
-            Frame { run: &self.options.run, service: &planned.service, epoch, nonce: &nonce, reach: Reach::Look, diff: false };
+        let frame = Frame {
+            run: &self.options.run,
+            service: &planned.service,
+            epoch,
+            nonce: &nonce,
+            reach: Reach::Look,
+            diff: false,
+        };
         let program = frame.compose([script]);
         let host = planned.host.clone().unwrap_or_else(script::controller);
         let (tools, cancel, allowed) = (self.tools, self.steps[step].cancel.clone(), self.timeout(step));
         self.teller.notice(Level::Warning, &format!("{}: outcome unknown; looking", planned.id));
         let looked = async move {
             let (run_as, timeouts) = (run_as(planned), vec![allowed]);
-            let batch =
-                Batch { host: &host, run_as, program, nonce, timeouts, cancel: cancel.child_token() };
+            let batch = Batch { host: &host, run_as, program, nonce, timeouts, cancel: cancel.child_token() };
             Message::Looked { step, done: look(tools, batch, Instant::now() + allowed, cancel).await }
         };
         self.running.push(looked.boxed());
@@ -242,7 +254,8 @@ impl Dispatcher<'_> {
         let detail = if hidden && !detail.is_empty() { "hidden (no_log)" } else { detail };
         let progress = &self.steps[step];
         let started = progress.attempt > 0;
-        let duration_ms = if started { millis(self.teller.elapsed() - progress.began) } else { 0 };
+        let duration_ms =
+            if started { millis(self.teller.elapsed().saturating_sub(progress.began)) } else { 0 };
         self.clerk.journal.note(&Record::StepOutcome {
             step: planned.id.clone(),
             result,
@@ -272,8 +285,8 @@ impl Dispatcher<'_> {
         let planned = self.planned(step);
         let expected = matches!(outcome, Outcome::Skipped(_)) || self.queue.succeeded(step);
         let stopped = matches!(outcome, Outcome::NotReached(NotReached::Stopped(_)));
-        let left_out =
-            matches!(outcome, Outcome::Unreachable | Outcome::Unknown) && planned.if_unreachable == IfUnreachable::Skip;
+        let left_out = matches!(outcome, Outcome::Unreachable | Outcome::Unknown)
+            && planned.if_unreachable == IfUnreachable::Skip;
         if expected || stopped || left_out || planned.advisory || planned.optional {
             return;
         }
@@ -348,15 +361,20 @@ impl Dispatcher<'_> {
                 self.end(first, Outcome::Failed, &format!("the host has seen epoch {found}"));
             }
             How::Overdue { killed } => {
-                let (outcome, words) = match killed {
-                    true => (Outcome::TimedOut, "timed out"),
-                    false => (Outcome::Unknown, "timed out, and could not be stopped"),
+                let (outcome, words) = if killed {
+                    (Outcome::TimedOut, "timed out")
+                } else {
+                    (Outcome::Unknown, "timed out, and could not be stopped")
                 };
-                open.into_iter().for_each(|step| self.attempted(step, outcome.clone(), words));
+                if let Some(step) = open {
+                    self.attempted(step, outcome, words);
+                }
             }
             How::Lost(Lost::Cancelled { .. }) => {
                 let first = (end.reached == 0).then_some(flight.steps[0]);
-                open.or(first).into_iter().for_each(|step| self.end(step, Outcome::Cancelled, "cancelled"));
+                if let Some(step) = open.or(first) {
+                    self.end(step, Outcome::Cancelled, "cancelled");
+                }
             }
             How::Lost(Lost::Unreachable(why)) if end.reached == 0 => {
                 self.silent.insert(flight.host.clone(), (Instant::now(), why.clone()));
@@ -429,7 +447,7 @@ impl Dispatcher<'_> {
             self.recap.count_undone(host);
         }
         self.branches[at].unwinding = if unwound.manual.is_empty() {
-            Unwinding::Complete { moved: !unwound.undone.is_empty() }
+            Unwinding::Complete { moved: !unwound.undone.is_empty() || !unwound.kept.is_empty() }
         } else {
             Unwinding::Incomplete(unwound.manual)
         };
@@ -476,8 +494,16 @@ impl Dispatcher<'_> {
         let planned = self.planned(step);
         let Some(way) = self.queue.alternative(step).and_then(|way| planned.any_of.get(way)) else { return };
         let (service, words) = (planned.service.clone(), way.words.clone());
-        self.clerk.journal.note(&Record::Evidence { service: service.clone(), evidence: way.evidence, words: words.clone() });
-        self.teller.tell(EventKind::Evidence { service, kind: way.evidence, words: self.teller.redacted(&words) });
+        self.clerk.journal.note(&Record::Evidence {
+            service: service.clone(),
+            evidence: way.evidence,
+            words: words.clone(),
+        });
+        self.teller.tell(EventKind::Evidence {
+            service,
+            kind: way.evidence,
+            words: self.teller.redacted(&words),
+        });
     }
 
     /// Results registered so far, as this step sees them: its own host's before those of others.
@@ -538,4 +564,3 @@ impl From<&Outcome> for StepResult {
         }
     }
 }
-

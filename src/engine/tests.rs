@@ -1,23 +1,53 @@
 //! Whole runs against made-up hosts, in paused time.
 
-use super::event::{EventKind, RunEnd, StepResult};
-use super::rig::{Rig, plan, sets, step};
+mod crash;
+mod failing;
+mod going;
 
-#[tokio::test(start_paused = true)]
-async fn a_chain_on_one_host_is_one_program_and_each_step_reports() {
-    let rig = Rig::new();
-    let chain =
-        vec![sets("h1", "a"), sets("h1", "b").needs(&["h1/a"]), step("h1", "c", "say hi", "").needs(&["h1/b"])];
-    let ran = rig.run(&plan(chain.clone(), None)).await;
-    assert_eq!(ran.ending.end, RunEnd::Done);
-    assert_eq!(rig.world.state().jobs, 1);
-    assert_eq!(rig.world.log(), ["h1:has a", "h1:set a", "h1:has b", "h1:set b", "h1:say hi"]);
-    for step in ["web/h1/a", "web/h1/b", "web/h1/c"] {
-        assert_eq!(ran.result(step), StepResult::Changed);
-    }
-    assert_eq!((ran.ending.recap[0].ok, ran.ending.recap[0].changed), (3, 3));
-    let indexes: Vec<u64> = ran.events.iter().map(|event| event.index).collect();
-    assert!(indexes.windows(2).all(|pair| pair[1] == pair[0] + 1 || pair[1] == pair[0]), "{indexes:?}");
-    assert!(matches!(ran.events.last().unwrap().kind, EventKind::RunEnded { .. }));
-    assert!(rig.story().end.is_some());
+use crate::plan::Plan;
+use crate::site::playbook::EvidenceKind::{LinkSilent, Released};
+use crate::site::playbook::IfUnreachable;
+
+use super::rig::{plan, sets, step};
+use crate::plan::table::ServiceState;
+use crate::plan::{Commit, PlanStep, UndoWork, Work};
+use crate::site::id::Epoch;
+
+/// A small switchover from h1 to h2, h3 becoming the secondary: what is set on a host says what it holds.
+fn switchover() -> Plan {
+    plan(
+        vec![
+            gives_up("address"),
+            gives_up("process").needs(&["h1/address"]),
+            step("h2", "silent", "say nobody", ""),
+            step("-", "evidence", "", "")
+                .work(Work::Join)
+                .any(Released, &["h1/address", "h1/process"])
+                .any(LinkSilent, &["h2/silent"]),
+            sets("h2", "awake").needs(&["-/evidence"]),
+            sets("h2", "held").needs(&["h2/awake"]),
+            step("-", "commit", "", "").work(commit()).needs(&["h2/held"]),
+            sets("h3", "asleep").needs(&["-/commit"]),
+        ],
+        Some("-/commit"),
+    )
+}
+
+/// h1 lets go of something it has from the start.
+fn gives_up(key: &str) -> PlanStep {
+    step("h1", key, &format!("unset {key}"), &format!("set {key}"))
+}
+
+fn commit() -> Work {
+    let (primary, secondary) = (Some(super::rig::host("h2")), None);
+    Work::Commit(Commit { primary, secondary, epoch: Epoch(2), state: ServiceState::Unprotected })
+}
+
+/// The old primary may be dead.
+fn hopeful(step: PlanStep) -> PlanStep {
+    PlanStep { if_unreachable: IfUnreachable::Continue, advisory: true, ..step }
+}
+
+fn without_undo(step: PlanStep) -> PlanStep {
+    PlanStep { undo: UndoWork::Nothing, ..step }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::event::{EventKind, Level, ManualCommand};
 use super::job::{Batch, BatchEnd, How, Report, Update};
 use super::ports::Tools;
-use super::record::Record;
+use super::record::{Record, Replaced};
 use super::script::{self, Frame, Reach};
 use super::teller::Teller;
 use super::work::Clerk;
@@ -38,21 +38,22 @@ pub(super) enum Way {
     Script(Script),
     /// The service's row as it was.
     Row(Option<Row>),
+    /// A script with its secrets taken out: only a person can put them back.
+    Redacted(Script),
     /// It changed something and knows no way back.
     None,
 }
 
 /// How a step that acted is taken back; `None` if there is nothing to take back.
-pub(super) fn way(work: &Work, undo: &UndoWork, replaced: Option<Option<Row>>) -> Option<Way> {
+pub(super) fn way(work: &Work, undo: &UndoWork, replaced: Option<Replaced>) -> Option<Way> {
     match (work, undo) {
-        (Work::Commit(_), _) => replaced.map(Way::Row),
-        (_, UndoWork::Nothing) => None,
+        (Work::Commit(_), _) => replaced.map(|Replaced(row)| Way::Row(row)),
         (_, UndoWork::Script(script)) => Some(Way::Script(script.clone())),
         (Work::Script(script), UndoWork::Derived) => match &script.undo {
             Some(undo) => Some(Way::Script(undo_script(script, undo))),
             None => script.changes.then_some(Way::None),
         },
-        _ => None,
+        (_, UndoWork::Nothing | UndoWork::Derived) => None,
     }
 }
 
@@ -74,6 +75,8 @@ fn undo_script(script: &Script, undo: &str) -> Script {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unwound {
     pub undone: Vec<StepRef>,
+    /// Without a way back: left as they are.
+    pub kept: Vec<StepRef>,
     /// In the order in which they must be done.
     pub manual: Vec<ManualCommand>,
 }
@@ -91,15 +94,19 @@ pub(super) struct Unwinder<'a> {
 impl<'a> Unwinder<'a> {
     /// Takes it all back, as far as it goes. Never gives up early.
     pub(super) async fn unwind(self, takings: Vec<Taking<'a>>, because: String) -> Unwound {
+        let mut unwound = Unwound::default();
+        let (kept, takings): (Vec<_>, Vec<_>) =
+            takings.into_iter().partition(|taking| taking.how == Way::None);
+        unwound.kept.extend(kept.iter().map(|taking| self.keep(taking.step)));
         if takings.is_empty() {
-            return Unwound::default();
+            return unwound;
         }
         self.announce(&takings, &because);
-        let mut unwound = Unwound::default();
         let before = blockers(&self.plan.steps, &takings);
         let mut gone: BTreeSet<usize> = BTreeSet::new();
         let mut waiting: BTreeSet<usize> = (0..takings.len()).collect();
-        let mut running: FuturesUnordered<BoxFuture<'_, (usize, Result<(), String>)>> = FuturesUnordered::new();
+        let mut running: FuturesUnordered<BoxFuture<'_, (usize, Result<(), String>)>> =
+            FuturesUnordered::new();
         let mut failed: BTreeMap<usize, String> = BTreeMap::new();
         loop {
             let free = |at: &usize| before[at].is_subset(&gone) && !self.cancel.is_cancelled();
@@ -125,12 +132,17 @@ impl<'a> Unwinder<'a> {
         unwound
     }
 
+    fn keep(&self, step: &PlanStep) -> StepRef {
+        let text =
+            format!("{} may have changed {} and has no undo; it is left as it is", step.id, place(step));
+        self.teller.notice(Level::Warning, &text);
+        step.id.clone()
+    }
+
     fn announce(&self, takings: &[Taking<'a>], because: &str) {
         let steps: Vec<StepRef> = takings.iter().map(|taking| taking.step.id.clone()).collect();
-        self.teller.tell(EventKind::UndoStarted {
-            because: self.teller.redacted(because),
-            steps: steps.len(),
-        });
+        self.teller
+            .tell(EventKind::UndoStarted { because: self.teller.redacted(because), steps: steps.len() });
         let service = takings[0].step.service.clone();
         self.clerk.journal.note(&Record::UndoStarted { service, because: because.to_owned(), steps });
     }
@@ -151,13 +163,10 @@ impl<'a> Unwinder<'a> {
             self.teller.notice(Level::Error, &format!("undoing {} unrecorded: {lost}", step.id));
         }
         match &taking.how {
-            Way::None => {
-                let text = format!("{} changed {} and has no undo; it is left as it is", step.id, place(step));
-                self.teller.notice(Level::Warning, &text);
-                Ok(())
-            }
+            Way::None => Ok(()),
             Way::Row(row) => self.restore(step, row.as_ref()).await,
             Way::Script(script) => self.run(step, script).await,
+            Way::Redacted(_) => Err("it holds a secret, which the journal does not keep".to_owned()),
         }
     }
 
@@ -183,7 +192,9 @@ impl<'a> Unwinder<'a> {
         loop {
             attempt += 1;
             match self.attempt(step, script).await {
-                Err((detail, again)) if again && attempt < TRIES => tracing::debug!(%detail, step = %step.id, "again"),
+                Err((detail, again)) if again && attempt < TRIES => {
+                    tracing::debug!(%detail, step = %step.id, "again")
+                }
                 result => return result.map_err(|(detail, _)| detail),
             }
         }
@@ -238,9 +249,10 @@ impl<'a> Unwinder<'a> {
         waiting: &BTreeSet<usize>,
     ) -> Vec<ManualCommand> {
         for at in waiting {
-            let why = match self.cancel.is_cancelled() {
-                true => "stopped by a second signal",
-                false => "held back: an undo that must come first failed",
+            let why = if self.cancel.is_cancelled() {
+                "stopped by a second signal"
+            } else {
+                "held back: an undo that must come first failed"
             };
             failed.insert(*at, why.to_owned());
         }
@@ -254,8 +266,14 @@ impl<'a> Unwinder<'a> {
         let command = match &taking.how {
             Way::None => return None,
             Way::Row(_) => format!("reveille recover  # the scheduling table's row of {}", step.service),
-            Way::Script(script) => script::by_hand(
-                &script::alone(&self.clerk.run, &step.service, self.epoch(step), &script.library, &script.act),
+            Way::Script(script) | Way::Redacted(script) => script::by_hand(
+                &script::alone(
+                    &self.clerk.run,
+                    &step.service,
+                    self.epoch(step),
+                    &script.library,
+                    &script.act,
+                ),
                 step.run_as.as_deref(),
             ),
         };

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::{Batch, BatchEnd, How};
 use super::ports::{ProbeOutcome, Tools};
-use super::record::Record;
+use super::record::{Record, Replaced};
 use super::unwind::Unwound;
 use crate::plan::ready::StepIndex;
 use crate::plan::table::{Row, Table};
@@ -27,22 +27,42 @@ const COMMIT_TRIES: usize = 5;
 /// What the dispatcher hears when a future ends.
 #[derive(Debug)]
 pub(super) enum Message {
-    Landed { flight: usize, end: BatchEnd },
+    Landed {
+        flight: usize,
+        end: BatchEnd,
+    },
     /// The journal could not be written, so the batch was not sent.
-    Unsent { flight: usize, because: String },
-    Probed { step: StepIndex, outcome: Option<ProbeOutcome> },
-    Committed { step: StepIndex, result: Result<Committed, String> },
+    Unsent {
+        flight: usize,
+        because: String,
+    },
+    Probed {
+        step: StepIndex,
+        outcome: Option<ProbeOutcome>,
+    },
+    Committed {
+        step: StepIndex,
+        result: Result<Committed, String>,
+    },
     /// What a look says of a step whose end was not seen; the reason if it cannot vouch for it.
-    Looked { step: StepIndex, done: Result<(), String> },
-    RetryDue { step: StepIndex },
-    Unwound { branch: usize, unwound: Unwound },
+    Looked {
+        step: StepIndex,
+        done: Result<(), String>,
+    },
+    RetryDue {
+        step: StepIndex,
+    },
+    Unwound {
+        branch: usize,
+        unwound: Unwound,
+    },
 }
 
 /// A row that is now as the plan wants it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Committed {
     /// `None`: it was so already.
-    pub replaced: Option<Option<Row>>,
+    pub replaced: Option<Replaced>,
 }
 
 /// `None` if it was cancelled.
@@ -145,7 +165,7 @@ impl Clerk<'_> {
             }
             table.services.insert(service.clone(), after);
             match self.write(table).await {
-                Ok(()) => return Ok(Committed { replaced: Some(before) }),
+                Ok(()) => return Ok(Committed { replaced: Some(Replaced(before)) }),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(chain(&error)),
             }

@@ -10,11 +10,11 @@ mod operation;
 mod phase;
 pub mod placement;
 mod planner;
+pub mod ready;
 pub mod reconcile;
 pub mod render;
 mod scope;
 pub mod status;
-pub mod ready;
 pub mod table;
 pub mod timing;
 

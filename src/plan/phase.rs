@@ -11,8 +11,8 @@ use super::scope::{Scope, Unrendered, not_yet};
 use super::{Attempts, Guard, Guards, Link, LinkKind, PlanError, PlanStep, Stage, StepRef, UndoWork, Work};
 use crate::module::{self, Compiled};
 use crate::site::action::{Action, AddressState};
-use crate::site::id::HostName;
 use crate::site::graph::{self, PhaseGraph, StepAt, Why};
+use crate::site::id::HostName;
 use crate::site::playbook::{IfUnreachable, Phase, Step, Undo};
 use crate::site::source::Sp;
 use crate::template;
@@ -60,14 +60,7 @@ impl Composer<'_> {
     }
 
     /// The edge as a link, if the step it comes from is part of this plan on this host.
-    fn link(
-        &self,
-        host: &HostName,
-        phase: Phase,
-        stage: Stage,
-        before: StepAt,
-        why: &Why,
-    ) -> Option<Link> {
+    fn link(&self, host: &HostName, phase: Phase, stage: Stage, before: StepAt, why: &Why) -> Option<Link> {
         let from_stage = if before.phase == phase { stage } else { Stage::from(before.phase) };
         let step = self.step_ref(Some(host), from_stage, before.of(self.playbook).id.as_str());
         let kind = if *why == Why::After { LinkKind::End } else { LinkKind::Success };

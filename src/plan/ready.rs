@@ -160,6 +160,7 @@ impl Queue {
     }
 
     /// A step whose turn it is, in the plan's order; it counts as running from now on.
+    #[expect(clippy::should_implement_trait, reason = "a queue that `finish` refills is no iterator")]
     pub fn next(&mut self) -> Option<StepIndex> {
         self.next_where(|_| true)
     }
@@ -296,12 +297,15 @@ impl Queue {
 
     fn standing(&self, step: StepIndex, outcome: &Outcome) -> Standing {
         let if_unreachable = self.graph[NodeIndex::new(step)].if_unreachable;
-        match (outcome, if_unreachable) {
-            (Outcome::Ok | Outcome::Changed, _) => Standing::Done,
-            (Outcome::Skipped(skip), _) if skip.counts_as_done() => Standing::Done,
-            (Outcome::Skipped(_), _) => Standing::LeftOut,
-            (Outcome::Unreachable | Outcome::Unknown, IfUnreachable::Continue) => Standing::Excused,
-            (Outcome::Unreachable | Outcome::Unknown, IfUnreachable::Skip) => Standing::LeftOut,
+        match outcome {
+            Outcome::Ok | Outcome::Changed => Standing::Done,
+            Outcome::Skipped(skip) if skip.counts_as_done() => Standing::Done,
+            Outcome::Skipped(_) => Standing::LeftOut,
+            Outcome::Unreachable | Outcome::Unknown => match if_unreachable {
+                IfUnreachable::Fail => Standing::Failed,
+                IfUnreachable::Skip => Standing::LeftOut,
+                IfUnreachable::Continue => Standing::Excused,
+            },
             _ => Standing::Failed,
         }
     }
@@ -340,7 +344,8 @@ impl Queue {
             }
             (Edge::Alternative(way), _) => node.ways[way].closed = true,
         }
-        let hopeless = node.taken.is_none() && !node.ways.is_empty() && node.ways.iter().all(|way| way.closed);
+        let hopeless =
+            node.taken.is_none() && !node.ways.is_empty() && node.ways.iter().all(|way| way.closed);
         hopeless.then_some(Outcome::NotReached(NotReached::NoAlternative))
     }
 }

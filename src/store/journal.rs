@@ -65,10 +65,33 @@ impl Journal {
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        let crash_at = std::env::var(CRASH_AT).ok().and_then(|seq| seq.parse().ok());
+        Ok(Self::written_by(
+            Pen { file, seq: 0, prev: String::new(), broken: None, crash_at: crash_at() },
+            redact,
+        ))
+    }
+
+    /// Continues the journal of a run that was cut short; a torn last line is cut off. Must be called within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written, or was changed since it was written ([`Broken`]).
+    pub fn reopen(path: &Path, redact: Redactor) -> std::io::Result<Self> {
+        let text = std::fs::read_to_string(path)?;
+        let torn = verify(&text).map_err(std::io::Error::other)?;
+        let whole = if torn { text.rfind('\n').map_or(0, |end| end + 1) } else { text.len() };
+        let read: Read<Value> = read(&text[..whole]).map_err(std::io::Error::other)?;
+        let file = OpenOptions::new().append(true).open(path)?;
+        file.set_len(whole as u64)?;
+        let last = read.records.last();
+        let (seq, prev) = last.map_or((0, String::new()), |last| (last.seq + 1, last.hash.clone()));
+        Ok(Self::written_by(Pen { file, seq, prev, broken: None, crash_at: crash_at() }, redact))
+    }
+
+    fn written_by(pen: Pen, redact: Redactor) -> Self {
         let (entries, queue) = mpsc::unbounded_channel();
-        tokio::spawn(write_all(Pen::new(file, crash_at), queue));
-        Ok(Self { entries: Some(entries), redact })
+        tokio::spawn(write_all(pen, queue));
+        Self { entries: Some(entries), redact }
     }
 
     /// Keeps nothing: for looking without acting.
@@ -146,11 +169,11 @@ struct Pen {
     crash_at: Option<u64>,
 }
 
-impl Pen {
-    fn new(file: File, crash_at: Option<u64>) -> Self {
-        Self { file, seq: 0, prev: String::new(), broken: None, crash_at }
-    }
+fn crash_at() -> Option<u64> {
+    std::env::var(CRASH_AT).ok()?.parse().ok()
+}
 
+impl Pen {
     fn write(&mut self, entries: &[Entry]) -> Result<(), JournalLost> {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
@@ -225,9 +248,11 @@ pub struct Read<T> {
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<Read<T>, Broken> {
     let mut records = Vec::new();
     for (seq, line) in lines(text) {
-        match serde_json::from_str(line.trim_end()) {
+        if !line.ends_with('\n') {
+            return Ok(Read { records, torn: true });
+        }
+        match serde_json::from_str(line) {
             Ok(record) => records.push(record),
-            Err(_) if !line.ends_with('\n') => return Ok(Read { records, torn: true }),
             Err(error) => return Err(Broken { seq, reason: error.to_string() }),
         }
     }
@@ -241,11 +266,10 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<Read<T>, Broken> {
 pub fn verify(text: &str) -> Result<bool, Broken> {
     let mut prev = String::new();
     for (seq, line) in lines(text) {
-        match seal_of(line, seq, &prev) {
-            Ok(hash) => prev = hash,
-            Err(_) if !line.ends_with('\n') => return Ok(true),
-            Err(reason) => return Err(Broken { seq, reason }),
+        if !line.ends_with('\n') {
+            return Ok(true);
         }
+        prev = seal_of(line, seq, &prev).map_err(|reason| Broken { seq, reason })?;
     }
     Ok(false)
 }
@@ -265,3 +289,6 @@ fn seal_of(line: &str, seq: u64, prev: &str) -> Result<String, String> {
     }
     Ok(sealed.hash)
 }
+
+#[cfg(test)]
+mod tests;

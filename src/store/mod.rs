@@ -54,11 +54,7 @@ pub struct Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} on {} (pid {}) since {}: {}",
-            self.who, self.host, self.pid, self.since, self.command
-        )
+        write!(f, "{} on {} (pid {}) since {}: {}", self.who, self.host, self.pid, self.since, self.command)
     }
 }
 

@@ -64,8 +64,10 @@ fn world() -> impl Strategy<Value = (Vec<PlanStep>, Vec<Outcome>)> {
             let kind = |success| if success { LinkKind::Success } else { LinkKind::End };
             let (mut needs, mut any_of) = (Vec::new(), Vec::new());
             if number > 0 {
-                let link =
-                    |(at, success): (prop::sample::Index, bool)| Link { step: id(at.index(number)), kind: kind(success) };
+                let link = |(at, success): (prop::sample::Index, bool)| Link {
+                    step: id(at.index(number)),
+                    kind: kind(success),
+                };
                 needs = links.into_iter().map(link).collect();
                 let one = |steps: Vec<prop::sample::Index>| {
                     way(&steps.iter().map(|at| at.index(number)).collect::<Vec<_>>())

@@ -1,0 +1,260 @@
+//! After a crash: which run was cut short, what is to be done about it, and the taking back.
+//!
+//! [`open_run`] and [`decide`] are what `status` and `recover` ask; [`unwind`] does the backward half. Going forward is
+//! the caller's: the same operation, planned anew with a new epoch.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::event::{Event, EventKind, Level, RunEnd, StepHead};
+use super::interrupt::Interrupt;
+use super::ports::Tools;
+use super::recap::Recap;
+use super::record::{Record, StepStatus, Story};
+use super::teller::{Teller, millis};
+use super::unwind::{self, Taking, Unwinder, Unwound, Way};
+use super::work::Clerk;
+use super::{Ending, event::ManualCommand};
+use crate::plan::{Operation, Plan, PlanStep, StepRef};
+use crate::site::id::{HostName, RunId, ServiceName};
+use crate::store::Store;
+use crate::store::journal::{self, Broken, Journal, Redactor};
+
+/// Redacted texts hold this where a secret was; such a text cannot be run.
+const REDACTED: &str = "***";
+
+/// How many journals back an unfinished run is looked for.
+const LOOK_BACK: usize = 100;
+
+/// A run that began and did not end, or ended with something left over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenRun {
+    pub run: RunId,
+    pub plan: Plan,
+    pub story: Story,
+    /// Its services that no later run has seen to.
+    pub services: BTreeSet<ServiceName>,
+    pub journal: PathBuf,
+    /// The last line was being written when the run died; it is not part of the story.
+    pub torn: bool,
+}
+
+/// A journal that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    #[error("failed to read {}", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("the journal {} was damaged", .path.display())]
+    Broken { path: PathBuf, source: Broken },
+    #[error("failed to continue the journal {}", .path.display())]
+    Continue { path: PathBuf, source: std::io::Error },
+}
+
+/// What is to be done for one service of an open run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Nothing of it was begun, or all of it is done.
+    Nothing,
+    /// Plan the same again, to the same target, in a new epoch.
+    Forward { operation: Operation, from: Option<HostName>, to: Option<HostName> },
+    /// Take back these, last first.
+    Unwind { steps: Vec<StepRef> },
+}
+
+/// The newest run that was cut short, if any. A run that is under way looks the same: whether somebody holds the
+/// store's lock tells them apart.
+///
+/// # Errors
+/// A journal that cannot be read.
+pub fn open_run(store: &dyn Store) -> Result<Option<OpenRun>, RecoverError> {
+    let mut handled: BTreeSet<ServiceName> = BTreeSet::new();
+    for path in newest(store.runs())? {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| RecoverError::Read { path: path.clone(), source })?;
+        let read =
+            journal::read(&text).map_err(|source| RecoverError::Broken { path: path.clone(), source })?;
+        let Some(story) = Story::of(&read.records) else { continue };
+        let services: BTreeSet<ServiceName> = story.services().difference(&handled).cloned().collect();
+        if story.is_open() && !services.is_empty() {
+            let (run, plan) = (story.run.clone(), story.plan.clone());
+            return Ok(Some(OpenRun { run, plan, story, services, journal: path, torn: read.torn }));
+        }
+        handled.extend(story.services());
+    }
+    Ok(None)
+}
+
+/// Run ids sort by time, and so do their files.
+fn newest(runs: &Path) -> Result<Vec<PathBuf>, RecoverError> {
+    let read = |source| RecoverError::Read { path: runs.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(runs).map_err(read)? {
+        let path = entry.map_err(read)?.path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            paths.push(path);
+        }
+    }
+    paths.sort_unstable_by(|one, other| other.cmp(one));
+    paths.truncate(LOOK_BACK);
+    Ok(paths)
+}
+
+/// What is to be done for this service.
+pub fn decide(story: &Story, service: &ServiceName) -> Recovery {
+    let planned = story.plan.services.iter().find(|plan| plan.service == *service);
+    let of = |step: &&PlanStep| step.service == *service;
+    let steps: Vec<(&PlanStep, StepStatus)> =
+        story.plan.steps.iter().filter(of).map(|step| (step, story.status(&step.id))).collect();
+    let begun = steps.iter().any(|(_, status)| *status != StepStatus::Waiting);
+    let going_back = steps.iter().any(|(_, status)| {
+        matches!(status, StepStatus::Undoing | StepStatus::Undone | StepStatus::UndoFailed)
+    });
+    let complete = steps.iter().all(|(step, status)| step.advisory || step.optional || status.succeeded());
+    let passed = planned
+        .and_then(|plan| plan.point_of_no_return.as_ref())
+        .is_some_and(|point| story.status(point).succeeded());
+    let acted: Vec<StepRef> =
+        steps.iter().rev().filter(|(_, status)| status.acted()).map(|(step, _)| step.id.clone()).collect();
+    let backward = going_back || (story.plan.operation == Operation::Switchover && !passed);
+    match (begun, complete) {
+        (false, _) | (_, true) => Recovery::Nothing,
+        _ if backward && acted.is_empty() => Recovery::Nothing,
+        _ if backward => Recovery::Unwind { steps: acted },
+        _ => Recovery::Forward {
+            operation: story.plan.operation,
+            from: planned.and_then(|plan| plan.from.clone()),
+            to: planned.and_then(|plan| plan.to.clone()),
+        },
+    }
+}
+
+/// Takes back what an open run did for `services`, and ends its journal. The caller holds the store's lease.
+///
+/// # Errors
+/// [`RecoverError`]: the journal cannot be continued; nothing was done.
+pub async fn unwind(
+    open: &OpenRun,
+    services: &BTreeSet<ServiceName>,
+    tools: Tools<'_>,
+    redact: Redactor,
+    events: mpsc::UnboundedSender<Event>,
+    interrupt: &Interrupt,
+) -> Result<Ending, RecoverError> {
+    let journal = reopen(&open.journal, Arc::clone(&redact))?;
+    let clerk = Clerk { store: tools.store, journal, run: open.run.clone() };
+    let teller = Teller::new(events, redact);
+    let takings: Vec<Taking<'_>> = takings(open, services);
+    announce(open, &takings, &teller);
+    let cancel = CancellationToken::new();
+    let unwinder = Unwinder {
+        tools,
+        plan: &open.plan,
+        clerk: clerk.clone(),
+        teller: teller.clone(),
+        cancel: cancel.clone(),
+    };
+    let because = format!("run {} was cut short", open.run);
+    let unwound = unless_told_twice(unwinder.unwind(takings, because.clone()), interrupt, &cancel).await;
+    Ok(conclude(open, unwound, because, &clerk, &teller).await)
+}
+
+/// Marks an open run as seen to, without doing anything: `because` says by what.
+///
+/// # Errors
+/// [`RecoverError`]: the journal cannot be continued.
+pub async fn close(open: &OpenRun, because: &str, redact: Redactor) -> Result<(), RecoverError> {
+    let journal = reopen(&open.journal, redact)?;
+    let end = RunEnd::Undone { because: because.to_owned() };
+    let record = Record::RunEnded { end, recap: Vec::new(), manual: Vec::new(), left: false };
+    journal.keep(&record).await.map_err(|lost| RecoverError::Continue {
+        path: open.journal.clone(),
+        source: std::io::Error::other(lost),
+    })
+}
+
+fn reopen(path: &Path, redact: Redactor) -> Result<Journal, RecoverError> {
+    Journal::reopen(path, redact).map_err(|source| RecoverError::Continue { path: path.to_owned(), source })
+}
+
+fn announce(open: &OpenRun, takings: &[Taking<'_>], teller: &Teller) {
+    let head = |taking: &Taking<'_>| StepHead {
+        step: taking.step.id.clone(),
+        host: taking.step.host.clone(),
+        title: taking.step.title.clone(),
+    };
+    teller.tell(EventKind::RunStarted {
+        run: open.run.clone(),
+        operation: open.plan.operation,
+        plan_hash: open.plan.hash.clone(),
+        steps: takings.iter().map(head).collect(),
+        wall_time: jiff::Timestamp::now().to_string(),
+    });
+}
+
+fn takings<'a>(open: &'a OpenRun, services: &BTreeSet<ServiceName>) -> Vec<Taking<'a>> {
+    let of = |step: &&PlanStep| services.contains(&step.service) && open.story.status(&step.id).acted();
+    let taking = |step: &'a PlanStep| {
+        let compiled = open.story.compiled.get(&step.id);
+        let (work, undo) = compiled.map_or((&step.work, &step.undo), |(work, undo)| (work, undo));
+        let how = match unwind::way(work, undo, open.story.replaced(&step.id))? {
+            Way::Script(script) if script.act.contains(REDACTED) => Way::Redacted(script),
+            how => how,
+        };
+        Some(Taking { step, how })
+    };
+    open.plan.steps.iter().filter(of).filter_map(taking).collect()
+}
+
+/// Undoing is what a first signal asks for, so only a second one stops it.
+async fn unless_told_twice(
+    unwinding: impl Future<Output = Unwound>,
+    interrupt: &Interrupt,
+    cancel: &CancellationToken,
+) -> Unwound {
+    let mut signals = interrupt.listen();
+    tokio::pin!(unwinding);
+    loop {
+        tokio::select! {
+            unwound = &mut unwinding => return unwound,
+            Ok(()) = signals.changed() => {
+                if signals.borrow_and_update().count >= 2 {
+                    cancel.cancel();
+                }
+            }
+        }
+    }
+}
+
+async fn conclude(
+    open: &OpenRun,
+    unwound: Unwound,
+    because: String,
+    clerk: &Clerk<'_>,
+    teller: &Teller,
+) -> Ending {
+    let mut recap = Recap::default();
+    for id in &unwound.undone {
+        let step = open.plan.steps.iter().find(|step| step.id == *id);
+        recap.count_undone(step.and_then(|step| step.host.as_ref()));
+    }
+    let manual: Vec<ManualCommand> = unwound.manual;
+    let end = if manual.is_empty() { RunEnd::Undone { because } } else { RunEnd::Stuck { because } };
+    let recap = recap.lines();
+    let left = !manual.is_empty();
+    let record = Record::RunEnded { end: end.clone(), recap: recap.clone(), manual: manual.clone(), left };
+    if let Err(lost) = clerk.journal.keep(&record).await {
+        teller.notice(Level::Error, &lost.to_string());
+    }
+    let duration_ms = millis(teller.elapsed());
+    teller.tell(EventKind::RunEnded {
+        end: end.clone(),
+        recap: recap.clone(),
+        duration_ms,
+        manual: manual.clone(),
+    });
+    Ending { end, recap, manual }
+}
