@@ -7,6 +7,7 @@ mod inventory;
 mod language;
 mod lab;
 mod modules;
+mod layers;
 mod process;
 mod schema;
 mod transport;
