@@ -98,7 +98,11 @@ fn programs(answer: &Answer, needs: &Needs) -> Vec<Finding> {
     let mut findings: Vec<Finding> = missing
         .map(|(program, uses)| {
             let steps: BTreeSet<&str> = uses.iter().map(|(_, step)| step.as_str()).collect();
-            let by = if steps.is_empty() { "reveille itself".to_owned() } else { steps.into_iter().collect::<Vec<_>>().join(", ") };
+            let by = if steps.is_empty() {
+                "reveille itself".to_owned()
+            } else {
+                steps.into_iter().collect::<Vec<_>>().join(", ")
+            };
             let services: BTreeSet<ServiceName> = uses.iter().map(|(service, _)| service.clone()).collect();
             Finding::error("program", format!("no `{program}`, needed by {by}"), package::fix(program))
                 .of(services)
