@@ -17,7 +17,7 @@ const CONTROLLER: [&str; 2] = ["controller", "localhost"];
 
 /// What the inventory says of reaching its hosts must be possible.
 pub(super) fn check_inventory(site: &Site, out: &mut Vec<Diagnostic>) {
-    for path in &site.settings.inventory {
+    for path in site.settings.inventory.iter().filter(|_| !site.inventory_named) {
         if path.span != Span::default() && !site.root.join(&path.value).exists() {
             let message = format!("there is no inventory `{}`", path.value.display());
             out.push(Diagnostic::error("missing-file", path.span, message));
