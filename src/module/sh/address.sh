@@ -92,7 +92,7 @@ address_up() (
   done
   [ -n "$claims" ] || exit 0
   address_can_announce "$claims"
-  [ "$check" -eq 0 ] || address_unanswered "$check" "$claims"
+  [ "$check" -eq 0 ] || address_just_silent || address_unanswered "$check" "$claims"
   for claim in $claims; do
     address_claim "$claim" || exit
   done
@@ -222,7 +222,15 @@ address_silent() (
     asked="$asked $dev=$address"
   done
   address_unanswered "$window" "$asked"
+  read -r now _ </proc/uptime && echo "${RV_EPOCH:-} ${now%%.*}" >"$RV_DIR/silent"
 )
+
+# address_just_silent: whether this host asked within the last three seconds, in this epoch, and nobody answered. The
+# addresses of a service are always asked about together.
+address_just_silent() {
+  read -r epoch then 2>/dev/null <"$RV_DIR/silent" && read -r now _ </proc/uptime || return
+  [ "$epoch" = "${RV_EPOCH:-}" ] && [ $((${now%%.*} - then)) -lt 3 ]
+}
 
 # address_unanswered MS "DEV=ADDRESS …": asks for each three times within the window, by the kernel's own ARP or
 # neighbour discovery: it sends at once however busy the host is, and keeps the answer.
