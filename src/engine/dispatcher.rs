@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::branch::{Branch, Doom, Unwinding, worst};
@@ -26,7 +26,7 @@ use super::record::{Intent, Origin, Record, Replaced, SCHEMA};
 use super::script::{self, Frame, Reach};
 use super::teller::{Teller, millis};
 use super::unwind::{self, Taking, Unwinder, run_as};
-use super::work::{Clerk, Message, probe};
+use super::work::{Clerk, Message, Unrecorded, probe};
 use super::{batch, conditions};
 use crate::module::Script;
 use crate::plan::ready::{BadGraph, Outcome, Queue, Skip, StepIndex};
@@ -37,6 +37,9 @@ use crate::store::journal::{Journal, Redactor};
 
 /// Programs at once on one host; a master connection carries no more than a few.
 const PER_HOST: usize = 4;
+
+/// How long a dismissed step has to end.
+const LEAVE_TAKING: Duration = Duration::from_millis(300);
 
 /// A host that could not be reached is not tried again for this long.
 const SILENT_FOR: Duration = Duration::from_secs(30);
@@ -103,10 +106,7 @@ pub async fn run(
     // Its own fsync is not waited for: the first intent's covers it.
     journal.note(&first);
     let teller = Teller::new(events, Arc::clone(&options.redact));
-    let mut dispatcher = Dispatcher::new(plan, queue, tools, options, journal, teller);
-    dispatcher.announce();
-    dispatcher.drive(interrupt.listen()).await;
-    Ok(dispatcher.conclude().await)
+    Ok(Dispatcher::new(plan, queue, tools, options, journal, teller).run(interrupt).await)
 }
 
 /// What is known of one step while the run goes.
@@ -156,10 +156,12 @@ pub(super) struct Dispatcher<'a> {
     /// Cancelled by the second signal.
     pub root: CancellationToken,
     pub signals: u32,
+    /// Since when only optional steps are left, and how long they are waited for.
+    dismissed: Option<Instant>,
 }
 
 impl<'a> Dispatcher<'a> {
-    fn new(
+    pub(super) fn new(
         plan: &'a Plan,
         queue: Queue,
         tools: Tools<'a>,
@@ -189,7 +191,14 @@ impl<'a> Dispatcher<'a> {
             heard: Some(heard),
             root,
             signals: 0,
+            dismissed: None,
         }
+    }
+
+    pub(super) async fn run(mut self, interrupt: &Interrupt) -> Ending {
+        self.announce();
+        self.drive(interrupt.listen()).await;
+        self.conclude().await
     }
 
     fn announce(&self) {
@@ -216,6 +225,7 @@ impl<'a> Dispatcher<'a> {
             if self.running.is_empty() {
                 break;
             }
+            let patience = self.dismissed;
             tokio::select! {
                 biased;
                 Ok(()) = signals.changed() => {
@@ -229,6 +239,10 @@ impl<'a> Dispatcher<'a> {
                         self.handle_update(flight, update);
                     }
                     self.handle(message);
+                }
+                () = sleep_until(patience.unwrap_or_else(Instant::now)), if patience.is_some() => {
+                    self.leave_behind();
+                    break;
                 }
             }
         }
@@ -453,12 +467,16 @@ impl<'a> Dispatcher<'a> {
 
     /// Nobody waits for optional steps once all else has ended.
     fn dismiss_optional(&mut self) {
+        if self.dismissed.is_some() {
+            return;
+        }
         let ended = |step: &StepIndex| self.queue.outcome(*step).is_some();
         let mut open = (0..self.queue.len()).filter(|step| !ended(step)).peekable();
         let unwinding = self.branches.iter().any(|branch| branch.unwinding == Unwinding::UnderWay);
         if unwinding || open.peek().is_none() || !open.all(|step| self.planned(step).optional) {
             return;
         }
+        self.dismissed = Some(Instant::now() + LEAVE_TAKING);
         let stopped = self.queue.stop("nobody waits for it", |_| true);
         self.settle(stopped);
         for step in 0..self.steps.len() {
@@ -467,6 +485,16 @@ impl<'a> Dispatcher<'a> {
             }
         }
         self.flights.values().for_each(|flight| flight.cancel.cancel());
+    }
+
+    /// Optional steps that do not even end when told to: their hosts are lost, and end them by themselves.
+    fn leave_behind(&mut self) {
+        self.running.clear();
+        for step in 0..self.steps.len() {
+            if self.queue.outcome(step).is_none() {
+                self.end(step, Outcome::Cancelled, "cancelled, and its end not seen");
+            }
+        }
     }
 
     async fn conclude(mut self) -> Ending {
@@ -495,11 +523,13 @@ impl<'a> Dispatcher<'a> {
             self.branches.iter().filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)));
         for branch in stuck {
             let stuck = |now: Option<&Row>| {
-                let row = now.cloned().ok_or_else(|| "never deployed".to_owned())?;
-                Ok(Row { state: ServiceState::Stuck, last_run: Some(self.options.run.clone()), ..row })
+                let (state, last_run) = (ServiceState::Stuck, Some(self.options.run.clone()));
+                let epoch = self.epoch(&branch.service);
+                let none = || Row { primary: None, secondary: None, epoch, state, last_run: None };
+                Ok(Row { state, last_run, ..now.cloned().unwrap_or_else(none) })
             };
             let step = crate::plan::StepRef(format!("{}/-/stuck", branch.service));
-            if let Err(why) = self.clerk.change(&step, &branch.service, stuck).await {
+            if let Err(why) = self.clerk.change(&step, &branch.service, Unrecorded::GoOn, stuck).await {
                 self.teller.notice(Level::Warning, &format!("{} is not marked stuck: {why}", branch.service));
             }
         }

@@ -296,16 +296,22 @@ impl Dispatcher<'_> {
             (Outcome::Unreachable, Some(host)) => Doom::Unreachable { host: host.clone(), because },
             _ => Doom::Failed { because },
         };
-        self.doom(step, doom);
+        if let Some(at) = self.branch_of(step) {
+            self.doom(at, doom);
+        }
     }
 
-    /// The service of `step` will not be completed; before its point of no return it is taken back.
-    fn doom(&mut self, step: StepIndex, doom: Doom) {
-        let service = self.planned(step).service.clone();
-        let Some(at) = self.branches.iter().position(|branch| branch.service == service) else { return };
+    fn branch_of(&self, step: StepIndex) -> Option<usize> {
+        let service = &self.planned(step).service;
+        self.branches.iter().position(|branch| branch.service == *service)
+    }
+
+    /// A service will not be completed; before its point of no return it is taken back.
+    fn doom(&mut self, at: usize, doom: Doom) {
         let passed = self.branches[at].point.is_some_and(|point| self.queue.succeeded(point));
         if passed && !matches!(doom, Doom::Stale { .. }) {
             let why = self.teller.redacted(&doom.because());
+            let service = &self.branches[at].service;
             let command = format!("reveille reprotect {service}");
             self.branches[at].left.push(ManualCommand { host: None, why, command });
         } else if self.branches[at].doom.is_none() {
@@ -314,8 +320,7 @@ impl Dispatcher<'_> {
     }
 
     fn is_doomed(&self, step: StepIndex) -> bool {
-        let service = &self.planned(step).service;
-        self.branches.iter().any(|branch| branch.service == *service && branch.doom.is_some())
+        self.branch_of(step).is_some_and(|at| self.branches[at].doom.is_some())
     }
 
     /// No step of a doomed service starts any more.
@@ -357,7 +362,9 @@ impl Dispatcher<'_> {
             }
             How::Stale { found } => {
                 let first = flight.steps[0];
-                self.doom(first, Doom::Stale { host: flight.host.clone(), found });
+                if let Some(at) = self.branch_of(first) {
+                    self.doom(at, Doom::Stale { host: flight.host.clone(), found });
+                }
                 self.end(first, Outcome::Failed, &format!("the host has seen epoch {found}"));
             }
             How::Overdue { killed } => {
@@ -400,9 +407,13 @@ impl Dispatcher<'_> {
     fn handle_unsent(&mut self, flight: usize, because: &str) {
         let Some(flight) = self.flights.remove(&flight) else { return };
         self.teller.notice(Level::Error, because);
+        // Without a journal nothing new is begun, for nobody.
+        let unfinished = |at: &usize| self.is_unfinished(*at);
+        for at in (0..self.branches.len()).filter(unfinished).collect::<Vec<_>>() {
+            self.doom(at, Doom::Failed { because: because.to_owned() });
+        }
         self.end(flight.steps[0], Outcome::Failed, because);
         self.release(&flight.steps);
-        // Without a journal nothing new is begun, for nobody.
         let stopped = self.queue.stop(because, |_| true);
         self.settle(stopped);
     }

@@ -88,6 +88,13 @@ impl Journal {
         Ok(Self::written_by(Pen { file, seq, prev, broken: None, crash_at: crash_at() }, redact))
     }
 
+    /// One that cannot be written.
+    #[cfg(test)]
+    pub fn on_full_disk(redact: Redactor) -> Self {
+        let file = OpenOptions::new().append(true).open("/dev/full").expect("every Linux has it");
+        Self::written_by(Pen { file, seq: 0, prev: String::new(), broken: None, crash_at: None }, redact)
+    }
+
     fn written_by(pen: Pen, redact: Redactor) -> Self {
         let (entries, queue) = mpsc::unbounded_channel();
         tokio::spawn(write_all(pen, queue));
