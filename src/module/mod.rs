@@ -7,6 +7,7 @@ pub mod address;
 mod cksum;
 pub mod command;
 pub mod copy;
+pub mod doctor;
 pub mod facts;
 pub mod file;
 pub mod guard;
@@ -96,7 +97,7 @@ impl Library {
             Self::Role => include_str!("sh/role.sh"),
             Self::Sysctl => include_str!("sh/sysctl.sh"),
             Self::Undo => include_str!("sh/undo.sh"),
-            Self::Unit => include_str!("sh/unit.sh"),
+            Self::Unit => concat!(include_str!("sh/record.sh"), include_str!("sh/unit.sh")),
             Self::Wait => include_str!("sh/wait.sh"),
         }
     }
@@ -183,4 +184,14 @@ pub fn compile(action: &Action, cx: &Context) -> Result<Compiled, ModuleError> {
         Action::Probe(args) => return probe::compile(args, cx).map(Compiled::Probe),
     }?;
     Ok(Compiled::Script(script))
+}
+
+/// What can be asked of a host long before the step is run there: succeeds if nothing stands in its way, else says
+/// what does. Reads only. `None` for modules that have nothing to ask beside their programs.
+pub fn preflight(action: &Action, cx: &Context) -> Result<Option<Script>, ModuleError> {
+    match action {
+        Action::Mount(args) => mount::preflight(args, cx),
+        Action::Address(args) => address::preflight(args, cx),
+        _ => Ok(None),
+    }
 }

@@ -7,9 +7,10 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::compose::{Composer, Gate, Placed, Running};
+use super::foresee::Foreseen;
 use super::scope::{Scope, Unrendered, not_yet};
 use super::{Attempts, Guard, Guards, Link, LinkKind, PlanError, PlanStep, Stage, StepRef, UndoWork, Work};
-use crate::module::{self, Compiled};
+use crate::module::{self, Compiled, ModuleError, Script};
 use crate::site::action::{Action, AddressState};
 use crate::site::graph::{self, PhaseGraph, StepAt, Why};
 use crate::site::id::HostName;
@@ -221,6 +222,14 @@ impl Maker<'_> {
         bench.compile(action, &self.step.environment)
     }
 
+    /// Nothing can be asked about what is not known yet.
+    fn preflight(&self) -> Option<Script> {
+        let registers = self.registers();
+        let bench =
+            Bench { composer: self.composer, host: self.host, scope: &self.scope, registers: &registers };
+        bench.preflight(&self.step.action.value, &self.step.environment).ok().flatten()
+    }
+
     fn delegate(&self) -> Result<Option<HostName>, PlanError> {
         let Some(to) = &self.step.delegate_to else { return Ok(Some(self.host.clone())) };
         let name = self.text(to)?;
@@ -260,6 +269,23 @@ impl Bench<'_> {
         action: &Action,
         environment: &IndexMap<String, Sp<String>>,
     ) -> Result<Compiled, Failure> {
+        self.rendered(environment, |context| module::compile(action, context))
+    }
+
+    /// What can be asked of the host before the action is ever done there.
+    fn preflight(
+        &self,
+        action: &Action,
+        environment: &IndexMap<String, Sp<String>>,
+    ) -> Result<Option<Script>, Failure> {
+        self.rendered(environment, |context| module::preflight(action, context))
+    }
+
+    fn rendered<T>(
+        &self,
+        environment: &IndexMap<String, Sp<String>>,
+        make: impl FnOnce(&module::Context<'_>) -> Result<T, ModuleError>,
+    ) -> Result<T, Failure> {
         let early: RefCell<Vec<String>> = RefCell::default();
         let note = |error| match not_yet(error, self.registers) {
             Unrendered::NotYet(name) => {
@@ -269,13 +295,13 @@ impl Bench<'_> {
             Unrendered::Wrong(error) => error.to_string(),
         };
         let vars = self.scope.vars();
-        let compiled = self.with_context(
+        let made = self.with_context(
             environment,
             &|text| template::render(text, vars).map_err(note),
             &|text| template::render_shell(text, vars).map_err(note),
-            |context| module::compile(action, context).map_err(|error| error.to_string()),
+            |context| make(context).map_err(|error| error.to_string()),
         );
-        compiled.map_err(|detail| match early.take() {
+        made.map_err(|detail| match early.take() {
             names if names.is_empty() => Failure::Wrong(detail),
             names => Failure::NotYet(names),
         })
@@ -320,6 +346,30 @@ impl Composer<'_> {
         let id = self.step_ref(Some(host), stage, step.id.as_str());
         let scope = Scope::of_step(self, host, step)?.with(results);
         Maker { composer: self, host, step, id: &id, scope }.work()
+    }
+}
+
+impl Composer<'_> {
+    /// One step as it would be on `host`, outside any plan; `None` if it would not run there.
+    pub(super) fn foresee(
+        &self,
+        host: &HostName,
+        phase: Phase,
+        step: &Sp<Step>,
+    ) -> Result<Option<Foreseen>, PlanError> {
+        let id = self.step_ref(Some(host), Stage::from(phase), step.id.as_str());
+        let scope = Scope::of_step(self, host, step)?;
+        let maker = Maker { composer: self, host, step, id: &id, scope };
+        let (skip, _) = maker.guards()?;
+        if skip.is_some() || maker.delegate()?.as_ref() != Some(host) {
+            return Ok(None);
+        }
+        let script = match maker.work()?.0 {
+            Work::Script(script) => Some(script),
+            _ => None,
+        };
+        let preflight = maker.preflight();
+        Ok(Some(Foreseen { action: step.action.value.clone(), script, preflight, id }))
     }
 }
 

@@ -50,6 +50,16 @@ address_device() {
     address_fail "no device in the network of $1; this host has${has:- no address at all}"
 }
 
+# address_fits [--device DEV] ADDRESS…: 0 if this host has a device for each of them. Reads only.
+address_fits() (
+    address_options "$@"
+    for address in $addresses; do
+        address_find "$address"
+        address_device "$address"
+        ip link show dev "$dev" >/dev/null 2>&1 || address_fail "there is no device $dev for $ip on this host"
+    done
+)
+
 # address_is up|absent|staged [OPTIONS] ADDRESS…: 0 if so, 10 if not.
 address_is() (
     state=$1 && shift
@@ -92,7 +102,7 @@ address_up() (
     done
     [ -n "$claims" ] || exit 0
     address_can_announce "$claims"
-    [ "$check" -eq 0 ] || address_unanswered "$check" "$claims"
+    [ "$check" -eq 0 ] || address_just_silent || address_unanswered "$check" "$claims"
     for claim in $claims; do
         address_claim "$claim" || exit
     done
@@ -222,7 +232,15 @@ address_silent() (
         asked="$asked $dev=$address"
     done
     address_unanswered "$window" "$asked"
+    read -r now _ </proc/uptime && echo "${RV_EPOCH:-} ${now%%.*}" >"$RV_DIR/silent"
 )
+
+# address_just_silent: whether this host asked within the last three seconds, in this epoch, and nobody answered. The
+# addresses of a service are always asked about together.
+address_just_silent() {
+    read -r epoch then 2>/dev/null <"$RV_DIR/silent" && read -r now _ </proc/uptime || return
+    [ "$epoch" = "${RV_EPOCH:-}" ] && [ $((${now%%.*} - then)) -lt 3 ]
+}
 
 # address_unanswered MS "DEV=ADDRESS …": asks for each three times within the window, by the kernel's own ARP or
 # neighbour discovery: it sends at once however busy the host is, and keeps the answer.
