@@ -215,6 +215,7 @@ impl PlanStep {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of `Guards` want it")]
 pub(super) fn guard(expression: &str) -> Option<Guard> {
     Some(Guard { expression: expression.to_owned(), known: Map::new() })
 }

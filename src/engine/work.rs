@@ -171,7 +171,7 @@ impl Clerk<'_> {
             match (self.journal.keep(&record).await, unrecorded) {
                 (Err(lost), Unrecorded::Refuse) => return Err(lost.to_string()),
                 (Err(lost), Unrecorded::GoOn) => {
-                    tracing::error!(%lost, %service, "written without a journal")
+                    tracing::error!(%lost, %service, "written without a journal");
                 }
                 (Ok(()), _) => {}
             }

@@ -23,7 +23,9 @@ fn written(values: &[Value]) -> String {
     runtime.block_on(async {
         let journal = Journal::create(&path, plain()).unwrap();
         let (last, others) = values.split_last().unwrap();
-        others.iter().for_each(|value| journal.note(value));
+        for value in others {
+            journal.note(value);
+        }
         journal.keep(last).await.unwrap();
     });
     std::fs::read_to_string(path).unwrap()
