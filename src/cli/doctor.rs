@@ -37,9 +37,10 @@ pub async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, Failure> {
 }
 
 async fn examine(common: &Common, session: &Session, args: &DoctorArgs) -> Result<Exit, Failure> {
-    let services: Vec<ServiceName> = match args.services.is_empty() {
-        true => session.site.playbooks.keys().cloned().collect(),
-        false => args.services.clone(),
+    let services: Vec<ServiceName> = if args.services.is_empty() {
+        session.site.playbooks.keys().cloned().collect()
+    } else {
+        args.services.clone()
     };
     let doctor = Doctor { common, session, table: session.stored().await?, services };
     let (hosts, visits) = doctor.visit_all(limited(common, session)?).await;
@@ -96,8 +97,10 @@ impl Doctor<'_> {
 
     async fn look(&self, host: &HostName) -> Result<(Visit, Needs), Closed> {
         let route = self.route(host);
-        let unreachable =
-            |reason: String| Closed { finding: login::unreachable(&self.session.redact(&reason), &route), reached: false };
+        let unreachable = |reason: String| Closed {
+            finding: login::unreachable(&self.session.redact(&reason), &route),
+            reached: false,
+        };
         let transport = &self.session.transport;
         let start = Instant::now();
         transport.warm(host).await.map_err(|lost| unreachable(lost.to_string()))?;
@@ -108,9 +111,11 @@ impl Doctor<'_> {
         let sent_ms = jiff::Timestamp::now().as_millisecond();
         let lines = self.ask(host, RunAs::Login, module::facts::script()).await.map_err(unreachable)?;
         let heard_ms = jiff::Timestamp::now().as_millisecond();
-        let facts = HostFacts::parse(&lines).map_err(|why| Closed { finding: no_facts(&why), reached: true })?;
+        let facts =
+            HostFacts::parse(&lines).map_err(|why| Closed { finding: no_facts(&why), reached: true })?;
         let host_ms = i64::try_from(facts.clock_ms).unwrap_or(i64::MAX);
-        let login_lines = self.ask(host, RunAs::Login, module::doctor::login_script()).await.unwrap_or_default();
+        let login_lines =
+            self.ask(host, RunAs::Login, module::doctor::login_script()).await.unwrap_or_default();
         let needs = self.needs(host, &facts);
         let answer = self.questions(host, &route, &needs).await?;
         let visit = Visit {
@@ -133,12 +138,14 @@ impl Doctor<'_> {
             needs.asks.iter().map(|ask| &ask.script),
         );
         let become_user = self.become_user(host);
-        let run_as = become_user.map_or(RunAs::Login, |user| RunAs::Sudo { user: (user != "root").then_some(user) });
+        let run_as =
+            become_user.map_or(RunAs::Login, |user| RunAs::Sudo { user: (user != "root").then_some(user) });
         let lines = self.ask(host, run_as, script).await.map_err(|why| {
             let why = self.session.redact(&why);
-            let finding = match why.contains("sudo") {
-                true => login::sudo(why.strip_prefix("unreachable: ").unwrap_or(&why), route),
-                false => no_facts(&why),
+            let finding = if why.contains("sudo") {
+                login::sudo(why.strip_prefix("unreachable: ").unwrap_or(&why), route)
+            } else {
+                no_facts(&why)
             };
             Closed { finding, reached: true }
         })?;
@@ -175,7 +182,8 @@ impl Doctor<'_> {
         let mut reports = Vec::new();
         for name in &self.services {
             let Some(playbook) = self.session.site.playbooks.get(name) else { continue };
-            let addresses: Vec<ServiceAddress> = playbook.addresses.iter().map(|address| address.value).collect();
+            let addresses: Vec<ServiceAddress> =
+                playbook.addresses.iter().map(|address| address.value).collect();
             let report = service::examine(name, &addresses, table.services.get(name), &round);
             if !report.findings.is_empty() {
                 self.show(&text::service(&report, self.detail()));
@@ -214,7 +222,8 @@ impl Doctor<'_> {
     }
 
     fn route(&self, host: &HostName) -> Route {
-        let connection = self.session.site.connection(host, self.common.user.as_deref(), self.common.become_root);
+        let connection =
+            self.session.site.connection(host, self.common.user.as_deref(), self.common.become_root);
         Route {
             address: connection.address,
             port: connection.port,
@@ -225,7 +234,8 @@ impl Doctor<'_> {
     }
 
     fn become_user(&self, host: &HostName) -> Option<String> {
-        let connection = self.session.site.connection(host, self.common.user.as_deref(), self.common.become_root);
+        let connection =
+            self.session.site.connection(host, self.common.user.as_deref(), self.common.become_root);
         connection.escalation.map(|escalation| escalation.user)
     }
 }

@@ -81,8 +81,17 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_line_by_line() {
-        let lines = ["motd of the day", "uid 0", "writable yes", "freezer v2", "mac AA:bb:00:00:00:01",
-            "missing my tool", "check 0 0 ", "check 1 1 no device in the network of 10.0.0.80/24", "max_sessions 10"];
+        let lines = [
+            "motd of the day",
+            "uid 0",
+            "writable yes",
+            "freezer v2",
+            "mac AA:bb:00:00:00:01",
+            "missing my tool",
+            "check 0 0 ",
+            "check 1 1 no device in the network of 10.0.0.80/24",
+            "max_sessions 10",
+        ];
         let answer = Answer::parse(lines);
         assert_eq!((answer.uid, answer.writable, answer.freezer), (Some(0), Some(true), Some(Freezer::V2)));
         assert!(answer.missing.contains("my tool") && answer.macs.contains("aa:bb:00:00:00:01"));

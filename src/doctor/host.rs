@@ -1,6 +1,7 @@
 //! Judges one host by what it said.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::needs::About;
 use super::{Answer, Finding, Freezer, Needs, Reading, package};
@@ -62,7 +63,8 @@ fn login_shell(login: &Answer) -> Vec<Finding> {
     let shell = login.shell.as_deref().unwrap_or("the login shell");
     let noise = login.noise.as_ref().map(|line| {
         let what = format!("{shell} prints on its own for every command: `{line}`");
-        let fix = "let its start files (~/.bashrc, ~/.profile) print only when interactive: case $- in *i*) … esac";
+        let fix =
+            "let its start files (~/.bashrc, ~/.profile) print only when interactive: case $- in *i*) … esac";
         Finding::warning("login-output", what, fix)
     });
     let delay = login.login_ms.map(|ms| match ms {
@@ -96,12 +98,14 @@ fn programs(answer: &Answer, needs: &Needs) -> Vec<Finding> {
     let mut findings: Vec<Finding> = missing
         .map(|(program, uses)| {
             let steps: BTreeSet<&str> = uses.iter().map(|(_, step)| step.as_str()).collect();
-            let by = match steps.is_empty() {
-                true => "reveille itself".to_owned(),
-                false => steps.into_iter().collect::<Vec<_>>().join(", "),
+            let by = if steps.is_empty() {
+                "reveille itself".to_owned()
+            } else {
+                steps.into_iter().collect::<Vec<_>>().join(", ")
             };
             let services: BTreeSet<ServiceName> = uses.iter().map(|(service, _)| service.clone()).collect();
-            Finding::error("program", format!("no `{program}`, needed by {by}"), package::fix(program)).of(services)
+            Finding::error("program", format!("no `{program}`, needed by {by}"), package::fix(program))
+                .of(services)
         })
         .collect();
     if findings.is_empty() {
@@ -180,13 +184,12 @@ fn sessions(answer: &Answer) -> Option<Finding> {
 }
 
 fn folder(answer: &Answer) -> Vec<Finding> {
-    let writable = answer.writable.map(|writable| match writable {
-        true => Finding::ok("folder", "/run/reveille can be written"),
-        false => Finding::error(
-            "folder",
-            "/run/reveille cannot be written",
-            "run steps as root (ansible_become: true), or remount /run writable",
-        ),
+    let writable = answer.writable.map(|writable| {
+        if writable {
+            return Finding::ok("folder", "/run/reveille can be written");
+        }
+        let fix = "run steps as root (ansible_become: true), or remount /run writable";
+        Finding::error("folder", "/run/reveille cannot be written", fix)
     });
     let room = answer.free_kib.filter(|free| *free < LOW_KIB).map(|free| {
         let what = format!("only {free} KiB are free below /run");
@@ -197,7 +200,7 @@ fn folder(answer: &Answer) -> Vec<Finding> {
 
 fn clock(reading: Reading) -> Finding {
     let skew = reading.skew_ms();
-    let seconds = skew.unsigned_abs() as f64 / 1000.0;
+    let seconds = Duration::from_millis(skew.unsigned_abs()).as_secs_f64();
     if skew.abs() <= SKEW_MS {
         return Finding::ok("clock", "its clock agrees with this machine's");
     }
@@ -235,7 +238,13 @@ mod tests {
             facts,
             clock: Reading { sent_ms: 1_000, host_ms: 1_001, heard_ms: 1_003 },
             login: Answer::parse(["login_ms 10", "shell /bin/bash"]),
-            answer: Answer::parse(["uid 0", "writable yes", "run_free_kib 90000", "freezer v2", "max_sessions 10"]),
+            answer: Answer::parse([
+                "uid 0",
+                "writable yes",
+                "run_free_kib 90000",
+                "freezer v2",
+                "max_sessions 10",
+            ]),
         }
     }
 
@@ -278,7 +287,8 @@ mod tests {
     fn each_thing_that_can_be_wrong_is_found() {
         let mut bad = visit();
         bad.login = Answer::parse(["login_ms 1200", "shell /bin/bash", "noise Welcome!"]);
-        bad.answer = Answer::parse(["uid 1000", "writable no", "run_free_kib 12", "freezer none", "max_sessions 2"]);
+        bad.answer =
+            Answer::parse(["uid 1000", "writable no", "run_free_kib 12", "freezer none", "max_sessions 2"]);
         bad.clock.host_ms = 60_000;
         bad.facts.mem_available = 1 << 20;
         assert_eq!(

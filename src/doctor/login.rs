@@ -12,17 +12,20 @@ pub struct Route {
     pub port: Option<u16>,
     pub user: Option<String>,
     pub identity: Option<PathBuf>,
-    /// More words for ssh, which may name another known_hosts.
+    /// More words for ssh, which may name another `known_hosts`.
     pub options: Vec<String>,
 }
 
 impl Route {
     /// `ops@10.0.0.1`
     fn login(&self) -> String {
-        self.user.iter().map(|user| format!("{user}@")).collect::<String>() + &self.address
+        match &self.user {
+            Some(user) => format!("{user}@{}", self.address),
+            None => self.address.clone(),
+        }
     }
 
-    /// As known_hosts writes it: `[10.0.0.1]:2222`, or without the usual port just the address.
+    /// As `known_hosts` writes it: `[10.0.0.1]:2222`, or without the usual port just the address.
     fn known_as(&self) -> String {
         match self.port {
             None | Some(22) => self.address.clone(),
@@ -104,13 +107,18 @@ fn let_in(route: &Route) -> String {
 fn network(has: &dyn Fn(&str) -> bool, route: &Route) -> String {
     let at = route.known_as();
     if has("could not resolve") {
-        return format!("`{}` is no known name: set ansible_host in the inventory, or add it to DNS", route.address);
+        return format!(
+            "`{}` is no known name: set ansible_host in the inventory, or add it to DNS",
+            route.address
+        );
     }
     if has("connection refused") {
         return format!("start sshd on {at}, or set ansible_port");
     }
     if has("no login within") || has("silent") {
-        return format!("{at} takes the connection and says nothing, or drops it: look at its console and firewall");
+        return format!(
+            "{at} takes the connection and says nothing, or drops it: look at its console and firewall"
+        );
     }
     format!("see whether {at} is powered on and in the network: ping {}", route.address)
 }
@@ -126,7 +134,9 @@ mod tests {
             port: Some(2222),
             user: Some("ops".into()),
             identity: Some("/k".into()),
-            options: ["-o", "UserKnownHostsFile=/etc/kh", "-o", "StrictHostKeyChecking=yes"].map(str::to_owned).into(),
+            options: ["-o", "UserKnownHostsFile=/etc/kh", "-o", "StrictHostKeyChecking=yes"]
+                .map(str::to_owned)
+                .into(),
         }
     }
 
@@ -138,13 +148,18 @@ mod tests {
 
     #[test]
     fn each_reason_gets_the_command_that_mends_it() {
-        let changed = fix("its host key is not the one in /etc/kh:3 (known_hosts): a new key, or another machine");
+        let changed =
+            fix("its host key is not the one in /etc/kh:3 (known_hosts): a new key, or another machine");
         assert!(changed.contains("ssh-keygen -f /etc/kh -R '[10.0.0.1]:2222'"), "{changed}");
-        let unknown = fix("unreachable: No ED25519 host key is known for [10.0.0.1]:2222 (known_hosts); add it");
+        let unknown =
+            fix("unreachable: No ED25519 host key is known for [10.0.0.1]:2222 (known_hosts); add it");
         assert!(unknown.starts_with("host-key: ssh-keyscan -p 2222 10.0.0.1 >> /etc/kh"), "{unknown}");
         let refused = fix("ops@10.0.0.1: Permission denied (publickey).");
         assert!(refused.starts_with("key: ssh-copy-id -i /k -p 2222 ops@10.0.0.1"), "{refused}");
-        assert!(fix("ssh: connect to host 10.0.0.1 port 2222: Connection refused").starts_with("reach: start sshd"));
+        assert!(
+            fix("ssh: connect to host 10.0.0.1 port 2222: Connection refused")
+                .starts_with("reach: start sshd")
+        );
         assert!(fix("no shell was started (exit 1): sudo: a password is required").contains("NOPASSWD"));
     }
 

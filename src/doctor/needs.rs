@@ -98,7 +98,9 @@ impl Needs {
 
     fn rights(&mut self, service: &ServiceName, action: &Action) {
         match action {
-            Action::Address(_) | Action::Mount(_) | Action::Sysctl(_) => _ = self.root.insert(service.clone()),
+            Action::Address(_) | Action::Mount(_) | Action::Sysctl(_) => {
+                _ = self.root.insert(service.clone());
+            }
             Action::Process(args) if args.method != SleepMethod::Signals => {
                 *self.sleepers.entry(service.clone()).or_default() |= args.method == SleepMethod::Freezer;
             }
@@ -108,7 +110,12 @@ impl Needs {
 }
 
 impl Ask {
-    fn holder(service: &ServiceName, address: ServiceAddress, device: Option<&str>, window: Duration) -> Self {
+    fn holder(
+        service: &ServiceName,
+        address: ServiceAddress,
+        device: Option<&str>,
+        window: Duration,
+    ) -> Self {
         Self {
             about: About::Holder(service.clone(), address),
             script: module::address::silent_script(&[address], device, window),
@@ -125,7 +132,8 @@ fn name(step: &Foreseen) -> String {
 fn brings(steps: &[Foreseen], program: &str) -> bool {
     let writes = |action: &Action| matches!(action, Action::Copy(_) | Action::Template(_) | Action::Mount(_));
     program.starts_with('/')
-        && steps.iter().filter(|step| writes(&step.action)).any(|step| {
-            step.script.as_ref().is_some_and(|script| script.act.contains(program))
-        })
+        && steps
+            .iter()
+            .filter(|step| writes(&step.action))
+            .any(|step| step.script.as_ref().is_some_and(|script| script.act.contains(program)))
 }

@@ -46,7 +46,8 @@ impl Round<'_> {
                 error(format!("{ip} is held by {host}, but {primary} is the primary"), clean)
             }
             ([host], None) => {
-                let fix = format!("take it off: ip addr del {ip}/32 on {host}; or `reveille deploy {service}`");
+                let fix =
+                    format!("take it off: ip addr del {ip}/32 on {host}; or `reveille deploy {service}`");
                 error(format!("{ip} is held by {host}, but {service} is not deployed"), fix)
             }
             ([host], Some(_)) => Finding::ok("address", format!("{ip} is held by {host}")),
@@ -55,7 +56,10 @@ impl Round<'_> {
                 error(format!("nobody holds {ip}; {primary} should"), fix)
             }
             ([], Some(primary)) if !others.is_empty() && !self.visits.contains_key(primary) => {
-                let what = format!("{} answers for {ip}: most likely {primary}, which cannot be logged in to", words(&others));
+                let what = format!(
+                    "{} answers for {ip}: most likely {primary}, which cannot be logged in to",
+                    words(&others)
+                );
                 Finding::warning("address", what, format!("look at {primary} by its console"))
             }
             ([], _) if others.is_empty() => Finding::ok("address", format!("nobody answers for {ip}")),
@@ -74,14 +78,21 @@ impl Round<'_> {
     }
 
     /// Hardware addresses that answer for it on some host's network and belong to none of its holders.
-    fn others(&self, service: &ServiceName, address: ServiceAddress, holders: &[&HostName]) -> BTreeSet<String> {
+    fn others(
+        &self,
+        service: &ServiceName,
+        address: ServiceAddress,
+        holders: &[&HostName],
+    ) -> BTreeSet<String> {
         let about = About::Holder(service.clone(), address);
         let heard = self.visits.values().flat_map(|(visit, needs)| {
             let places = needs.asks.iter().enumerate().filter(|(_, ask)| ask.about == about);
             places.filter_map(|(place, _)| hardware(&visit.answer.checks.get(&place)?.1))
         });
         let known = |mac: &String| {
-            holders.iter().any(|host| self.visits.get(*host).is_some_and(|(visit, _)| visit.answer.macs.contains(mac)))
+            holders
+                .iter()
+                .any(|host| self.visits.get(*host).is_some_and(|(visit, _)| visit.answer.macs.contains(mac)))
         };
         heard.filter(|mac| !known(mac)).collect()
     }
@@ -146,7 +157,8 @@ mod tests {
     /// A host with hardware address `mac`, which holds the address or heard `said` when it asked for it.
     fn host(name: &str, mac: &str, holds: bool, said: &str) -> (HostName, (Visit, Needs)) {
         let held = HeldAddress { device: "eth0".into(), address: address().ip(), prefix: 32 };
-        let facts = HostFacts { addresses: holds.then_some(held).into_iter().collect(), ..HostFacts::default() };
+        let facts =
+            HostFacts { addresses: holds.then_some(held).into_iter().collect(), ..HostFacts::default() };
         let answer = Answer {
             macs: [mac.to_owned()].into(),
             checks: [(0, (i32::from(!said.is_empty()), said.to_owned()))].into(),
@@ -178,17 +190,24 @@ mod tests {
 
     #[test]
     fn the_primary_alone_is_well() {
-        let hosts = vec![host("h1", "02:00:00:00:00:01", true, ""), host("h2", "02:00:00:00:00:02", false, HEARD)];
+        let hosts =
+            vec![host("h1", "02:00:00:00:00:01", true, ""), host("h2", "02:00:00:00:00:02", false, HEARD)];
         assert_eq!(judged(hosts, Some(&row("h1"))), (Severity::Ok, "10.0.0.80 is held by h1".into()));
     }
 
     #[test]
     fn two_holders_and_a_wrong_one_are_errors() {
         let both = vec![host("h1", "m1", true, ""), host("h2", "m2", true, "")];
-        assert_eq!(judged(both, Some(&row("h1"))), (Severity::Error, "10.0.0.80 is held twice: by h1 and h2".into()));
+        assert_eq!(
+            judged(both, Some(&row("h1"))),
+            (Severity::Error, "10.0.0.80 is held twice: by h1 and h2".into())
+        );
         let wrong = vec![host("h1", "m1", false, ""), host("h2", "m2", true, "")];
         let (severity, what) = judged(wrong, Some(&row("h1")));
-        assert_eq!((severity, what.as_str()), (Severity::Error, "10.0.0.80 is held by h2, but h1 is the primary"));
+        assert_eq!(
+            (severity, what.as_str()),
+            (Severity::Error, "10.0.0.80 is held by h2, but h1 is the primary")
+        );
     }
 
     #[test]

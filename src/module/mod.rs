@@ -118,7 +118,9 @@ pub struct Context<'a> {
     pub render: &'a dyn Fn(&str) -> Result<String, String>,
     /// Renders a shell text so that values stay data.
     pub render_shell: &'a dyn Fn(&str) -> Result<String, String>,
-    /// A file of the site: below `templates/` (rendered by `template`), or `files/`.
+    /// Renders a template of the site, by its name below `templates/`.
+    pub template: &'a dyn Fn(&str) -> Result<String, String>,
+    /// A file of the site as it is: below `files/`, or `templates/`.
     pub file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
 }
 

@@ -16,7 +16,7 @@ use crate::site::graph::{self, PhaseGraph, StepAt, Why};
 use crate::site::id::HostName;
 use crate::site::playbook::{IfUnreachable, Phase, Step, Undo};
 use crate::site::source::Sp;
-use crate::template;
+use crate::template::{self, Engine, TemplateError};
 
 impl Composer<'_> {
     /// Adds the steps of `phase` on `host`. Those that wait for nothing within the phase wait for `gate`.
@@ -299,6 +299,7 @@ impl Bench<'_> {
             environment,
             &|text| template::render(text, vars).map_err(note),
             &|text| template::render_shell(text, vars).map_err(note),
+            &|name| self.template(name).and_then(|engine| engine.render_named(name, vars)).map_err(note),
             |context| make(context).map_err(|error| error.to_string()),
         );
         made.map_err(|detail| match early.take() {
@@ -307,11 +308,25 @@ impl Bench<'_> {
         })
     }
 
+    /// An engine that can render one template of the site, and what that includes.
+    fn template(&self, wanted: &str) -> Result<Engine, TemplateError> {
+        let mut engine = Engine::default();
+        for (name, text) in self.composer.planner.site.templates() {
+            match engine.register(name, text) {
+                Err(error) if name == wanted => return Err(error),
+                // Others were checked with the site, and matter only if they are included.
+                _ => {}
+            }
+        }
+        Ok(engine)
+    }
+
     fn with_context<T>(
         &self,
         environment: &IndexMap<String, Sp<String>>,
         render: &dyn Fn(&str) -> Result<String, String>,
         render_shell: &dyn Fn(&str) -> Result<String, String>,
+        template: &dyn Fn(&str) -> Result<String, String>,
         then: impl FnOnce(&module::Context<'_>) -> Result<T, String>,
     ) -> Result<T, String> {
         let planner = self.composer.planner;
@@ -329,6 +344,7 @@ impl Bench<'_> {
             probes: &self.composer.playbook.probes,
             render,
             render_shell,
+            template,
             file: &|name| planner.site.file(name).map_err(|error| error.to_string()),
         })
     }

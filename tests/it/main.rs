@@ -1,10 +1,13 @@
 //! The one integration binary: whole-system tests, one module per topic.
 
 mod check;
+mod doctor;
 mod failover;
 mod inventory;
-mod language;
 mod lab;
+mod language;
+mod layers;
+mod modules;
 mod process;
 mod schema;
 mod transport;
