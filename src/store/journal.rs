@@ -89,6 +89,9 @@ impl Journal {
     }
 
     /// One that cannot be written.
+    ///
+    /// # Panics
+    /// On a machine without `/dev/full`.
     #[cfg(test)]
     pub fn on_full_disk(redact: Redactor) -> Self {
         let file = OpenOptions::new().append(true).open("/dev/full").expect("every Linux has it");
