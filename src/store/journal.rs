@@ -115,10 +115,10 @@ impl Journal {
     }
 
     /// Writes a record; when the future is ready, it is on disk. The record's place is fixed by the call.
-    pub fn keep(
+    pub fn keep<R: Serialize>(
         &self,
-        record: &impl Serialize,
-    ) -> impl Future<Output = Result<(), JournalLost>> + Send + 'static {
+        record: &R,
+    ) -> impl Future<Output = Result<(), JournalLost>> + Send + use<R> {
         let (tell, told) = oneshot::channel();
         let kept = self.entries.is_some();
         self.send(record, Some(tell));
