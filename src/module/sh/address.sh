@@ -50,6 +50,16 @@ address_device() {
   address_fail "no device in the network of $1; this host has${has:- no address at all}"
 }
 
+# address_fits [--device DEV] ADDRESS…: 0 if this host has a device for each of them. Reads only.
+address_fits() (
+  address_options "$@"
+  for address in $addresses; do
+    address_find "$address"
+    address_device "$address"
+    ip link show dev "$dev" >/dev/null 2>&1 || address_fail "there is no device $dev for $ip on this host"
+  done
+)
+
 # address_is up|absent|staged [OPTIONS] ADDRESS…: 0 if so, 10 if not.
 address_is() (
   state=$1 && shift
