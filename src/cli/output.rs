@@ -33,6 +33,15 @@ pub fn color(common: &Common) -> bool {
     }
 }
 
+/// Whether data on stdout may be coloured: the same, for the other stream.
+pub fn stdout_color(common: &Common) -> anstream::ColorChoice {
+    match common.color {
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+        Color::Auto => anstream::AutoStream::choice(&std::io::stdout()),
+    }
+}
+
 /// Diagnostics of the program itself, to stderr: `-v` up to `-vvv`, or `REVEILLE_LOG`.
 pub fn start_log(verbose: u8) {
     let level = match verbose {

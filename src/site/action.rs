@@ -142,16 +142,21 @@ impl From<TextOr<ShellMapping>> for ShellArgs {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = one_key_of(&["src", "content"])))]
 pub struct CopyArgs {
+    /// A file of the site.
     #[serde(default)]
     pub src: Option<Sp<String>>,
+    /// The text itself.
     #[serde(default)]
     pub content: Option<Sp<String>>,
+    /// The path on the host.
     pub dest: Sp<String>,
     /// Octal, quoted: `"0644"`. Absent: left as it is.
     #[serde(default)]
     pub mode: Option<Sp<String>>,
+    /// A user, by name or number. Absent: left as it is.
     #[serde(default)]
     pub owner: Option<Sp<String>>,
+    /// A group, by name or number. Absent: left as it is.
     #[serde(default)]
     pub group: Option<Sp<String>>,
 }
@@ -162,6 +167,7 @@ pub struct CopyArgs {
 pub struct TemplateArgs {
     /// A file below `templates/`.
     pub src: Sp<String>,
+    /// The path on the host.
     pub dest: Sp<String>,
     /// Checks the new file before it is put in place; `%s` is its path.
     #[serde(default)]
@@ -169,8 +175,10 @@ pub struct TemplateArgs {
     /// Octal, quoted: `"0644"`. Absent: left as it is.
     #[serde(default)]
     pub mode: Option<Sp<String>>,
+    /// A user, by name or number. Absent: left as it is.
     #[serde(default)]
     pub owner: Option<Sp<String>>,
+    /// A group, by name or number. Absent: left as it is.
     #[serde(default)]
     pub group: Option<Sp<String>>,
 }
@@ -179,7 +187,9 @@ pub struct TemplateArgs {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileArgs {
+    /// The path on the host.
     pub path: Sp<String>,
+    /// What must be there.
     #[serde(default)]
     pub state: FileState,
     /// The target of a link.
@@ -188,8 +198,10 @@ pub struct FileArgs {
     /// Octal, quoted: `"0644"`. Absent: left as it is.
     #[serde(default)]
     pub mode: Option<Sp<String>>,
+    /// A user, by name or number. Absent: left as it is.
     #[serde(default)]
     pub owner: Option<Sp<String>>,
+    /// A group, by name or number. Absent: left as it is.
     #[serde(default)]
     pub group: Option<Sp<String>>,
 }
@@ -211,13 +223,18 @@ pub enum FileState {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MountArgs {
+    /// A device, `server:/path`, or a folder with `opts: bind`.
     #[serde(default)]
     pub src: Option<Sp<String>>,
+    /// The mount point; made if missing.
     pub path: Sp<String>,
+    /// `nfs`, `ext4`, …
     #[serde(default)]
     pub fstype: Option<Sp<String>>,
+    /// As after `mount -o`.
     #[serde(default)]
     pub opts: Option<Sp<String>>,
+    /// Whether it must be mounted.
     #[serde(default)]
     pub state: MountState,
 }
@@ -240,17 +257,21 @@ pub struct ProcessArgs {
     #[serde(default)]
     #[schemars(with = "Option<Argv>")]
     pub command: Option<Vec<Sp<String>>>,
+    /// What the process must be.
     pub state: ProcessState,
     /// How to tell that a freshly started process is ready.
     #[serde(default)]
     pub ready: Option<Sp<Ready>>,
+    /// How it is put to sleep.
     #[serde(default)]
     pub method: SleepMethod,
     /// Runs as this user.
     #[serde(default)]
     pub user: Option<Sp<String>>,
+    /// The working directory.
     #[serde(default)]
     pub chdir: Option<Sp<String>>,
+    /// Environment variables of the process, beside the step's.
     #[serde(default)]
     #[schemars(with = "IndexMap<String, ScalarText>")]
     pub environment: IndexMap<String, Sp<String>>,
@@ -311,7 +332,9 @@ pub enum Ready {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnitArgs {
+    /// `apache2.service`; `.service` may be left out.
     pub name: Sp<String>,
+    /// What the unit must be.
     pub state: UnitState,
     /// How to tell that a freshly started unit is ready.
     #[serde(default)]
@@ -336,6 +359,7 @@ pub enum UnitState {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddressArgs {
+    /// What the addresses must be on this host.
     pub state: AddressState,
     /// Only these; by default every address of the service.
     #[serde(default)]
@@ -368,6 +392,7 @@ pub enum AddressState {
 pub struct SysctlArgs {
     /// `net.ipv4.ip_nonlocal_bind`
     pub name: Sp<String>,
+    /// The value; written for now, not for the next boot.
     pub value: Sp<ScalarText>,
 }
 
@@ -443,7 +468,9 @@ pub enum ProbeSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IcmpProbe {
+    /// A name or an address.
     pub host: Sp<String>,
+    /// How long to wait for the answer.
     #[serde(default)]
     pub timeout: Option<Sp<TimeSpan>>,
 }
@@ -452,8 +479,11 @@ pub struct IcmpProbe {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TcpProbe {
+    /// A name or an address.
     pub host: Sp<String>,
+    /// The TCP port.
     pub port: u16,
+    /// How long to wait for the connection.
     #[serde(default)]
     pub timeout: Option<Sp<TimeSpan>>,
 }
@@ -462,6 +492,7 @@ pub struct TcpProbe {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpProbe {
+    /// `http://…` or `https://…`.
     pub url: Sp<String>,
     /// The expected status.
     #[serde(default = "ok")]
@@ -469,6 +500,7 @@ pub struct HttpProbe {
     /// A text the body must hold.
     #[serde(default)]
     pub contains: Option<Sp<String>>,
+    /// How long the whole answer may take.
     #[serde(default)]
     pub timeout: Option<Sp<TimeSpan>>,
 }
@@ -482,7 +514,9 @@ fn ok() -> u16 {
 #[serde(from = "ListOr<CommandProbeMapping>")]
 #[schemars(with = "ListOr<CommandProbeMapping>")]
 pub struct CommandProbe {
+    /// Program and arguments.
     pub argv: Vec<Sp<String>>,
+    /// How long it may run.
     pub timeout: Option<Sp<TimeSpan>>,
 }
 
@@ -492,6 +526,7 @@ pub struct CommandProbe {
 struct CommandProbeMapping {
     /// Program and arguments.
     argv: Argv,
+    /// How long it may run.
     timeout: Option<Sp<TimeSpan>>,
 }
 

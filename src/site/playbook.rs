@@ -25,6 +25,7 @@ pub type VarMap = IndexMap<String, Sp<serde_json::Value>>;
 pub struct Playbook {
     /// The service's name; also its folder on hosts, `/run/reveille/NAME`.
     pub service: Sp<ServiceName>,
+    /// What the service is, for people.
     #[serde(default)]
     pub description: Option<String>,
     /// The pool: an Ansible host pattern such as `web:!h9`, `all:&debian` or `~h[0-9]+`.
@@ -51,10 +52,13 @@ pub struct Playbook {
     /// When a service that still answers is too slow or its host too busy.
     #[serde(default)]
     pub overload: IndexMap<String, Sp<OverloadRule>>,
+    /// How failures are noticed.
     #[serde(default)]
     pub detection: Detection,
+    /// What may be done without a person.
     #[serde(default)]
     pub takeover: Takeover,
+    /// Who may become primary or secondary, and who is preferred.
     #[serde(default)]
     pub placement: Placement,
     /// Makes a host able to run the service: files, mounts, checks. Changes nothing that serves.
@@ -212,9 +216,11 @@ impl Default for Detection {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Takeover {
+    /// Whether a confirmed verdict is acted upon.
     pub mode: TakeoverMode,
     /// No second takeover of this service within this time.
     pub hold_down: TimeSpan,
+    /// No further takeover of this service once there were this many within 24 hours.
     pub max_per_day: u32,
 }
 
@@ -242,8 +248,10 @@ pub struct OverloadRule {
     /// Load average over one minute, divided by the number of CPUs.
     #[serde(default)]
     pub load_per_cpu: Option<Sp<f64>>,
+    /// More processes of one name than the host can carry.
     #[serde(default)]
     pub processes: Option<Sp<ProcessCount>>,
+    /// A probe that answers too late.
     #[serde(default)]
     pub latency: Option<Sp<LatencyLimit>>,
     /// Messages waiting in the mail queue.
@@ -265,6 +273,7 @@ pub struct ProcessCount {
     /// The process name, as `/proc/PID/comm` has it.
     #[serde(rename = "match")]
     pub name: String,
+    /// The rule holds above this many.
     pub above: u32,
 }
 
@@ -272,7 +281,9 @@ pub struct ProcessCount {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyLimit {
+    /// A name under `probes`.
     pub probe: Sp<String>,
+    /// The rule holds above this time.
     pub above: TimeSpan,
 }
 
@@ -280,7 +291,9 @@ pub struct LatencyLimit {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueueLimit {
+    /// The folder on the host.
     pub path: String,
+    /// The rule holds above this many files.
     pub above: u32,
 }
 
@@ -292,6 +305,7 @@ pub struct Placement {
     #[serde(deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany<String>")]
     pub require: Vec<Sp<String>>,
+    /// What makes one candidate better than another.
     pub prefer: Vec<Sp<Preference>>,
 }
 
@@ -300,9 +314,12 @@ pub struct Placement {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "a preference", extend("oneOf" = one_key_of(&["when", "value"])))]
 pub struct Preference {
+    /// An expression over `host`, `primary` and `facts` that is true or false.
     #[serde(default)]
     pub when: Option<Sp<String>>,
+    /// An expression over `host`, `primary` and `facts` that is a number.
     #[serde(default)]
     pub value: Option<Sp<String>>,
+    /// What it counts; negative for what is to be avoided.
     pub weight: Sp<f64>,
 }

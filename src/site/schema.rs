@@ -123,7 +123,7 @@ fn hoist(root: &mut Value) {
         for variant in definitions[name]["oneOf"].as_array().into_iter().flatten() {
             for (key, value) in variant["properties"].as_object().into_iter().flatten() {
                 keys.push(key.clone());
-                properties.insert(key.clone(), value.clone());
+                properties.insert(key.clone(), described(value, &definitions));
             }
         }
         definition["oneOf"] = one_key_of(&keys.iter().map(String::as_str).collect::<Vec<_>>());
@@ -137,8 +137,27 @@ fn hoist(root: &mut Value) {
     }
 }
 
-/// Without the marks that are meant for [`super::decode`] alone.
+/// A reference with the words of what it leads to: editors show those of the key.
+fn described(reference: &Value, definitions: &Value) -> Value {
+    let name = reference["$ref"].as_str().unwrap_or_default().trim_start_matches("#/definitions/");
+    match definitions[name].get("description") {
+        Some(words) => json!({ "description": words, "allOf": [reference] }),
+        None => reference.clone(),
+    }
+}
+
+/// Without the marks that are meant for [`super::decode`] alone, and with the head first.
 fn published(mut schema: Value) -> Value {
+    let mut head = json!({});
+    for key in ["$schema", "title", "description"] {
+        head[key] = schema[key].take();
+    }
+    for (key, value) in schema.as_object_mut().into_iter().flatten() {
+        if head.get(key).is_none() {
+            head[key] = value.take();
+        }
+    }
+    let mut schema = head;
     let definitions = schema.get_mut("definitions").and_then(Value::as_object_mut);
     for definition in
         definitions.into_iter().flat_map(|all| all.values_mut()).filter_map(Value::as_object_mut)

@@ -27,6 +27,7 @@ pub struct Settings {
     pub forks: u32,
     /// The wall-clock limit of a step that names none.
     pub timeout: TimeSpan,
+    /// How hosts are reached.
     pub ssh: SshSettings,
     /// How long the network must be silent about a service address before nobody is believed to hold it.
     pub link_silent: TimeSpan,

@@ -2,9 +2,14 @@
 
 mod check;
 mod docs;
+mod doctor;
+mod failover;
 mod inventory;
 mod lab;
+mod language;
 mod layers;
+mod modules;
 mod process;
 mod schema;
 mod transport;
+mod world;

@@ -19,3 +19,21 @@ fn the_committed_schemas_are_current() {
         assert!(committed == current, "{path} is not current; run with REVEILLE_UPDATE=1");
     }
 }
+
+#[test]
+fn every_key_is_explained() {
+    for schema in [schema::playbook_schema(), schema::settings_schema()] {
+        let own = [("the file", &schema)];
+        let definitions = schema["definitions"].as_object().unwrap();
+        for (owner, definition) in
+            own.into_iter().chain(definitions.iter().map(|(name, d)| (name.as_str(), d)))
+        {
+            for (key, value) in definition["properties"].as_object().into_iter().flatten() {
+                let target = value["$ref"].as_str().map(|to| to.trim_start_matches("#/definitions/"));
+                let explained = value.get("description").is_some()
+                    || target.is_some_and(|name| definitions[name].get("description").is_some());
+                assert!(explained, "`{key}` of {owner} has no description");
+            }
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod steps;
 mod texts;
 
 use self::pool::Pool;
+pub use self::scope::FACTS;
 use super::Site;
 use super::diagnostic::Diagnostic;
 use super::graph::PhaseGraph;

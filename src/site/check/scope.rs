@@ -16,7 +16,7 @@ pub(crate) const BUILT_IN: [&str; 8] =
 pub(crate) const RESULT: [&str; 5] = ["stdout", "stderr", "rc", "changed", "failed"];
 
 /// What placement knows of a candidate; the keys of a host's facts.
-pub(crate) const FACTS: [&str; 9] = [
+pub const FACTS: [&str; 9] = [
     "load1",
     "cpus",
     "load_per_cpu",

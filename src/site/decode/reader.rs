@@ -67,12 +67,34 @@ impl<'a> Reader<'a> {
         if let Some(branches) = branches(schema) {
             return self.one_branch(node, &branches, what);
         }
+        if schema.get("type").is_none() {
+            self.anything(node);
+            return Some(node.clone());
+        }
         match &node.value {
             Value::Seq(items) => self.list(node, items, schema, what),
             Value::Map(pairs) => self.mapping(node, pairs, schema, what),
             Value::String(text) => self.text(node, text, schema, what),
             Value::Int(_) | Value::Float(_) => self.number(node, schema, what),
             Value::Null | Value::Bool(_) => Some(node.clone()),
+        }
+    }
+
+    /// A variable may hold any value; but what looks like an octal number would be read as a decimal one.
+    fn anything(&mut self, node: &Node) {
+        match &node.value {
+            Value::Seq(items) => items.iter().for_each(|item| self.anything(item)),
+            Value::Map(pairs) => pairs.iter().for_each(|(_, value)| self.anything(value)),
+            Value::Int(_) | Value::Float(_) => {
+                let written = self.written(node.span);
+                let digits = written.trim_start_matches(['-', '+']);
+                if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()) {
+                    let message = format!("`{written}` would be read as a decimal number");
+                    let hint = format!("put it in quotes: \"{written}\"");
+                    self.out.push(Diagnostic::error("leading-zero", node.span, message).hint(hint));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -167,9 +189,6 @@ impl<'a> Reader<'a> {
     }
 
     fn mapping(&mut self, node: &Node, pairs: &[Pair], schema: &'a Json, what: &str) -> Option<Node> {
-        if schema.get("properties").is_none() && schema.get("additionalProperties").is_none() {
-            return Some(node.clone());
-        }
         let keys = Keys::of(schema);
         let mut named = Vec::new();
         let mut unknown = false;
