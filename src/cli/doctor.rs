@@ -37,7 +37,11 @@ pub async fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, Failure> {
 }
 
 async fn examine(common: &Common, session: &Session, args: &DoctorArgs) -> Result<Exit, Failure> {
-    let services: Vec<ServiceName> = if args.services.is_empty() { session.site.playbooks.keys().cloned().collect() } else { args.services.clone() };
+    let services: Vec<ServiceName> = if args.services.is_empty() {
+        session.site.playbooks.keys().cloned().collect()
+    } else {
+        args.services.clone()
+    };
     let doctor = Doctor { common, session, table: session.stored().await?, services };
     let (hosts, visits) = doctor.visit_all(limited(common, session)?).await;
     let report = Report::new(hosts, doctor.services(&visits).await?);
@@ -138,7 +142,11 @@ impl Doctor<'_> {
             become_user.map_or(RunAs::Login, |user| RunAs::Sudo { user: (user != "root").then_some(user) });
         let lines = self.ask(host, run_as, script).await.map_err(|why| {
             let why = self.session.redact(&why);
-            let finding = if why.contains("sudo") { login::sudo(why.strip_prefix("unreachable: ").unwrap_or(&why), route) } else { no_facts(&why) };
+            let finding = if why.contains("sudo") {
+                login::sudo(why.strip_prefix("unreachable: ").unwrap_or(&why), route)
+            } else {
+                no_facts(&why)
+            };
             Closed { finding, reached: true }
         })?;
         Ok(parsed(&lines))

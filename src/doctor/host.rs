@@ -1,6 +1,7 @@
 //! Judges one host by what it said.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::needs::About;
 use super::{Answer, Finding, Freezer, Needs, Reading, package};
@@ -97,7 +98,11 @@ fn programs(answer: &Answer, needs: &Needs) -> Vec<Finding> {
     let mut findings: Vec<Finding> = missing
         .map(|(program, uses)| {
             let steps: BTreeSet<&str> = uses.iter().map(|(_, step)| step.as_str()).collect();
-            let by = if steps.is_empty() { "reveille itself".to_owned() } else { steps.into_iter().collect::<Vec<_>>().join(", ") };
+            let by = if steps.is_empty() {
+                "reveille itself".to_owned()
+            } else {
+                steps.into_iter().collect::<Vec<_>>().join(", ")
+            };
             let services: BTreeSet<ServiceName> = uses.iter().map(|(service, _)| service.clone()).collect();
             Finding::error("program", format!("no `{program}`, needed by {by}"), package::fix(program))
                 .of(services)
@@ -195,7 +200,7 @@ fn folder(answer: &Answer) -> Vec<Finding> {
 
 fn clock(reading: Reading) -> Finding {
     let skew = reading.skew_ms();
-    let seconds = skew.unsigned_abs() as f64 / 1000.0;
+    let seconds = Duration::from_millis(skew.unsigned_abs()).as_secs_f64();
     if skew.abs() <= SKEW_MS {
         return Finding::ok("clock", "its clock agrees with this machine's");
     }

@@ -12,17 +12,20 @@ pub struct Route {
     pub port: Option<u16>,
     pub user: Option<String>,
     pub identity: Option<PathBuf>,
-    /// More words for ssh, which may name another known_hosts.
+    /// More words for ssh, which may name another `known_hosts`.
     pub options: Vec<String>,
 }
 
 impl Route {
     /// `ops@10.0.0.1`
     fn login(&self) -> String {
-        self.user.iter().map(|user| format!("{user}@")).collect::<String>() + &self.address
+        match &self.user {
+            Some(user) => format!("{user}@{}", self.address),
+            None => self.address.clone(),
+        }
     }
 
-    /// As known_hosts writes it: `[10.0.0.1]:2222`, or without the usual port just the address.
+    /// As `known_hosts` writes it: `[10.0.0.1]:2222`, or without the usual port just the address.
     fn known_as(&self) -> String {
         match self.port {
             None | Some(22) => self.address.clone(),

@@ -99,7 +99,7 @@ impl Needs {
     fn rights(&mut self, service: &ServiceName, action: &Action) {
         match action {
             Action::Address(_) | Action::Mount(_) | Action::Sysctl(_) => {
-                _ = self.root.insert(service.clone())
+                _ = self.root.insert(service.clone());
             }
             Action::Process(args) if args.method != SleepMethod::Signals => {
                 *self.sleepers.entry(service.clone()).or_default() |= args.method == SleepMethod::Freezer;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::{Finding, HostReport, Report, ServiceReport, Severity};
+use crate::site::id::{HostName, ServiceName};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -40,7 +41,7 @@ pub fn recap(report: &Report) -> String {
     let mut words =
         format!("{hosts}: {}, {}", count(report.errors, "error"), count(report.warnings, "warning"));
     if !report.unreachable.is_empty() {
-        let names: Vec<&str> = report.unreachable.iter().map(|host| host.as_str()).collect();
+        let names: Vec<&str> = report.unreachable.iter().map(HostName::as_str).collect();
         let _ = write!(words, "; unreachable: {}", names.join(", "));
     }
     words + "\n"
@@ -76,7 +77,7 @@ fn line(finding: &Finding) -> String {
         Severity::Warning => "warning",
         Severity::Error => "error",
     };
-    let services: Vec<&str> = finding.services.iter().map(|service| service.as_str()).collect();
+    let services: Vec<&str> = finding.services.iter().map(ServiceName::as_str).collect();
     let whose = if services.is_empty() { String::new() } else { format!("{}: ", services.join(", ")) };
     let mut text = format!("  {style}{word:<8}{style:#} {whose}{}\n", finding.what);
     if let Some(fix) = &finding.fix {

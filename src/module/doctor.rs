@@ -23,15 +23,16 @@ pub fn host_script<'a>(
         text.push_str(library.text());
     }
     text.push_str("doctor_room\ndoctor_freezer\ndoctor_links\n");
-    let login = login.map_or("\"$(id -un)\"".to_owned(), |user| quoted(user));
-    text.push_str(&format!("doctor_sessions {login}\n"));
+    let login = login.map_or("\"$(id -un)\"".to_owned(), quoted);
+    let mut line = |line: String| text.extend([line.as_str(), "\n"]);
+    line(format!("doctor_sessions {login}"));
     for program in programs {
         let word = quoted(program);
-        text.push_str(&format!("command -v {word} >/dev/null 2>&1 || echo missing {word}\n"));
+        line(format!("command -v {word} >/dev/null 2>&1 || echo missing {word}"));
     }
     for (place, ask) in asks.iter().enumerate() {
-        text.push_str(&format!("said=$( {{ {}\n}} 2>&1 </dev/null)\n", ask.act));
-        text.push_str(&format!("doctor_checked {place} $? \"$said\"\n"));
+        line(format!("said=$( {{ {}\n}} 2>&1 </dev/null)", ask.act));
+        line(format!("doctor_checked {place} $? \"$said\""));
     }
     text
 }

@@ -192,6 +192,7 @@ mod tests {
             render: &|text| Ok(text.to_owned()),
             render_shell: &|text| Ok(text.to_owned()),
             file: &|_| Err("no files".to_owned()),
+            template: &|_| Err("no templates".to_owned()),
         };
         compile(args, &cx)
     }

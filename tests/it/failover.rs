@@ -72,7 +72,8 @@ fn a_persons_word_is_evidence_once() {
 #[test]
 fn a_switchover_there_and_back_loses_no_request_that_is_sent_twice() {
     let Some(world) = World::deployed(3) else { return };
-    let meter = world.lab.meter(&format!("{}/healthz", world.address), &["--retries", "1", "--timeout", "3s"]);
+    let meter =
+        world.lab.meter(&format!("{}/healthz", world.address), &["--retries", "1", "--timeout", "3s"]);
     world.ok(&["switchover", "web", "--to", "h2"]);
     assert_eq!(world.served_by().as_deref(), Some("h2"));
     world.ok(&["switchover", "web", "--to", "h1"]);
@@ -143,8 +144,8 @@ fn a_failure_of_any_step_leaves_the_service_on_exactly_one_host() {
 fn a_controller_killed_in_the_middle_is_recovered() {
     let Some(world) = World::deployed(4) else { return };
     world.lab.cut("h1", Cut::Carrier).unwrap();
-    let mut child = world.command(&["failover", "web", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = child.spawn().unwrap();
+    let mut failover = world.command(&["failover", "web", "--json"]);
+    let mut child = failover.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     // kill -9 as soon as the address is being claimed.
     for line in lines {
@@ -237,7 +238,10 @@ prepare:
         for host in ["h1", "h2"] {
             assert_eq!(world.lab.sh(host, "ls /tmp/pwn 2>/dev/null || true").unwrap().trim(), "");
             assert_eq!(world.lab.sh(host, "cat /tmp/bare").unwrap().trim(), value);
-            assert_eq!(world.lab.sh(host, "cat /tmp/double /tmp/single").unwrap(), format!("say {value}\n").repeat(2));
+            assert_eq!(
+                world.lab.sh(host, "cat /tmp/double /tmp/single").unwrap(),
+                format!("say {value}\n").repeat(2)
+            );
             assert_eq!(world.lab.sh(host, "cat /tmp/token").unwrap().trim(), "S3cr3t-t0ken");
         }
     }

@@ -81,7 +81,8 @@ file_put() (
   folder=$(dirname -- "$path")
   [ -d "$folder" ] || file_fail "no directory $folder; make it first (file: { path: $folder, state: directory })"
   file_note && file_keep || exit
-  new=$folder/.${path##*/}.reveille.$$
+  file_unique
+  new=$folder/.${path##*/}.reveille.$unique
   trap 'rm -f -- "$new"' EXIT
   trap 'exit 143' TERM INT HUP
   umask 077
@@ -92,6 +93,12 @@ file_put() (
   [ -z "$check" ] || sh -c "$check" check "$new" || file_fail "$path: the new file does not pass its check"
   mv -f -- "$new" "$path"
 )
+
+# file_unique: sets `unique` to what no other process has, on no other host either: a folder may be shared by several
+# hosts that write the same file at the same moment, and their process ids are often the same.
+file_unique() {
+  read -r unique </proc/sys/kernel/random/uuid
+}
 
 # file_make file|directory|link|absent|touch PATH [OPTIONS]
 file_make() (
@@ -165,7 +172,8 @@ file_gone() {
 
 file_restore() {
   [ -f "$1" ] || return 0
-  cp -p -- "$1" "$path.reveille.$$" && mv -f -- "$path.reveille.$$" "$path" && rm -f -- "$1"
+  file_unique
+  cp -p -- "$1" "$path.reveille.$unique" && mv -f -- "$path.reveille.$unique" "$path" && rm -f -- "$1"
 }
 
 # file_diff PATH [OPTIONS]: what file_put would change, as a unified diff.
