@@ -57,6 +57,7 @@ const ROOMS: [Room; 12] = [
             "template",
             "module",
             "plan",
+            "doctor",
             "transport",
             "store",
             "probe",

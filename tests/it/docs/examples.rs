@@ -8,7 +8,7 @@ use reveille::site::{Site, check, diagnostic};
 
 use super::page::{Block, Page, pages};
 
-const HOSTS: &str = "workstations: { hosts: { 'h[1:4]': { ansible_host: 10.83.0.1 } } }\n";
+const HOSTS: &str = "workstations: { hosts: { 'h[1:4]': { ansible_host: 10.83.0.1, rack: r1 } } }\n";
 
 /// Where a block of each kind goes in the site it is checked in.
 const PLACES: [(&str, &str); 3] = [

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -94,6 +95,7 @@ fn turns(block: &Block) -> Vec<Turn> {
 fn vague(line: &str) -> String {
     let words = [
         (r"\d{8}T\d{6}Z-[0-9a-f]{4}", "RUN"),
+        (r#""(index|seq|at_ms|duration_ms)":\d+"#, "$1"),
         (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "WHEN"),
         (r"\b\d+(\.\d+)? ?(ms|s)\b", "TIME"),
         (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
@@ -154,17 +156,21 @@ impl Stage {
         results.iter().map(|(code, said)| (*code, said.strip_suffix('\n').unwrap_or(said).to_owned())).collect()
     }
 
-    /// `reveille`, with the lab kept apart from others.
+    /// `reveille` by its name, with the lab kept apart from others.
     fn prelude(&self) -> String {
-        let program = env!("CARGO_BIN_EXE_reveille");
+        let programs = self.site.path().join(".bin");
+        fs::create_dir(&programs).unwrap();
+        symlink(env!("CARGO_BIN_EXE_reveille"), programs.join("reveille")).unwrap();
         let (lab, net) = (self.lab.display(), &self.net);
         format!(
-            "reveille() {{\n\
-               [ \"$1\" = lab ] || {{ {program} \"$@\"; return; }}\n\
+            "PATH={}:$PATH\n\
+             reveille() {{\n\
+               [ \"$1\" = lab ] || {{ command reveille \"$@\"; return; }}\n\
                shift\n\
                if [ \"$1\" = up ]; then shift; set -- up --subnet {net}0/24 \"$@\"; fi\n\
-               {program} lab --dir {lab} \"$@\"\n\
-             }}\n"
+               command reveille lab --dir {lab} \"$@\"\n\
+             }}\n",
+            programs.display()
         )
     }
 
@@ -173,7 +179,6 @@ impl Stage {
         said.replace(site, SITE)
             .replace(self.lab.to_str().expect("of ASCII"), LAB)
             .replace(&self.net, NET)
-            .replace(env!("CARGO_BIN_EXE_reveille"), "reveille")
     }
 }
 
