@@ -156,7 +156,7 @@ fn quiet() -> Progress<'static> {
 }
 
 /// A folder and a subnet that differ between tests, processes and, mostly, runs.
-fn unused_names() -> (PathBuf, String) {
+pub fn unused_names() -> (PathBuf, String) {
     let number = LABS.fetch_add(1, Ordering::Relaxed);
     let pid = std::process::id();
     let net = (pid.wrapping_mul(7) + u32::from(number) * 101) % 250 + 4;

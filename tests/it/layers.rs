@@ -28,11 +28,12 @@ enum Purity {
     Free,
 }
 
-const ROOMS: [Room; 11] = [
+const ROOMS: [Room; 12] = [
     Room { name: "template", may_name: &[], purity: Purity::Pure },
     Room { name: "site", may_name: &["template"], purity: Purity::Files },
     Room { name: "module", may_name: &["site", "template"], purity: Purity::Pure },
     Room { name: "plan", may_name: &["site", "template", "module"], purity: Purity::Pure },
+    Room { name: "doctor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
     Room { name: "transport", may_name: &["site::id"], purity: Purity::Free },
     Room { name: "store", may_name: &["site::id", "plan::table"], purity: Purity::Free },
     Room { name: "probe", may_name: &["module::Probe"], purity: Purity::Free },
@@ -56,6 +57,7 @@ const ROOMS: [Room; 11] = [
             "template",
             "module",
             "plan",
+            "doctor",
             "transport",
             "store",
             "probe",
