@@ -2,8 +2,8 @@
 
 mod check;
 mod inventory;
-mod language;
 mod lab;
+mod language;
 mod process;
 mod schema;
 mod transport;
