@@ -1,6 +1,7 @@
 //! reveille: wakes a service's sleeping copy on another host, over SSH.
 
 pub mod cli;
+pub mod doctor;
 pub mod engine;
 pub mod lab;
 pub mod module;

@@ -14,8 +14,10 @@ use crate::site::id::{HostName, ServiceName};
 /// any host, with nothing installed there. Run it from anywhere inside a site.
 #[derive(Debug, Parser)]
 #[command(name = "reveille", version, max_term_width = 100, subcommand_required = false)]
-#[command(after_help = "Exit codes: 0 done, 2 undone, 3 a person is needed, 4 unreachable, 5 invalid files, \
-                        7 locked, 8 no eligible host, 9 evidence missing, 64 usage.")]
+#[command(
+    after_help = "Exit codes: 0 done, 2 undone, 3 a person is needed, 4 unreachable, 5 invalid files, \
+                        7 locked, 8 no eligible host, 9 evidence missing, 64 usage."
+)]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
@@ -28,7 +30,14 @@ pub struct Cli {
 #[command(next_help_heading = "Common options")]
 pub struct Common {
     /// Inventory file or folder, instead of the site's; may be repeated
-    #[arg(short, long, global = true, value_name = "PATH", env = "REVEILLE_INVENTORY", value_delimiter = ',')]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "REVEILLE_INVENTORY",
+        value_delimiter = ','
+    )]
     pub inventory: Vec<PathBuf>,
     /// The site's folder [default: the nearest one above with a reveille.yml or playbooks/]
     #[arg(long, global = true, value_name = "DIR", env = "REVEILLE_SITE")]
@@ -131,14 +140,7 @@ pub struct RunArgs {
 impl RunArgs {
     /// One service, no questions, nothing else said.
     pub fn of(service: ServiceName) -> Self {
-        Self {
-            services: vec![service],
-            to: None,
-            yes: true,
-            check: false,
-            diff: false,
-            inject: Vec::new(),
-        }
+        Self { services: vec![service], to: None, yes: true, check: false, diff: false, inject: Vec::new() }
     }
 }
 

@@ -86,7 +86,10 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
 /// What bare `reveille` says: the next thing to do.
 fn welcome(common: &Common) -> Result<Exit, Failure> {
     if let Ok(root) = site::root(common) {
-        output::say(&format!("site {}: `reveille check`, `reveille status`, `reveille --help`", root.display()));
+        output::say(&format!(
+            "site {}: `reveille check`, `reveille status`, `reveille --help`",
+            root.display()
+        ));
         return Ok(Exit::Done);
     }
     let _ = Cli::command().print_help();

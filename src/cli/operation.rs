@@ -75,9 +75,13 @@ pub fn request(
 ) -> Result<Request, Failure> {
     let limit = match &common.limit {
         None => None,
-        Some(pattern) => Some(session.site.inventory.select(pattern).map_err(|error| {
-            Failure::words(Exit::Usage, format!("--limit {pattern}: {error}"))
-        })?),
+        Some(pattern) => Some(
+            session
+                .site
+                .inventory
+                .select(pattern)
+                .map_err(|error| Failure::words(Exit::Usage, format!("--limit {pattern}: {error}")))?,
+        ),
     };
     Ok(Request {
         operation,
@@ -169,7 +173,8 @@ fn next(request: &mut Request, plan: &Plan, outcome: &Outcome) -> Option<String>
             if outcome.moved && service.secondary.is_some() && request.operation != Operation::Teardown =>
         {
             let secondary = service.secondary.clone()?;
-            let words = format!("{secondary} failed as {}; the next host is tried: {because}", Role::Secondary);
+            let words =
+                format!("{secondary} failed as {}; the next host is tried: {because}", Role::Secondary);
             request.tried.insert(secondary, because.clone());
             request.operation = Operation::Reprotect;
             request.to = None;

@@ -20,11 +20,8 @@ pub struct Shape {
 
 pub async fn run(common: &Common, args: &PlanArgs) -> Result<Exit, Failure> {
     let session = Session::open(common, &args.run.services)?;
-    let shape = Shape {
-        format: args.format,
-        output: args.output.clone(),
-        detailed_exitcode: args.detailed_exitcode,
-    };
+    let shape =
+        Shape { format: args.format, output: args.output.clone(), detailed_exitcode: args.detailed_exitcode };
     let shown = show(common, &session, args.operation, &args.run, &shape).await;
     session.close().await;
     shown
@@ -44,7 +41,9 @@ pub async fn show(
     match &shape.output {
         None => output::print(&text),
         Some(path) => std::fs::write(path, text).map_err(|error| {
-            Failure::internal(anyhow::Error::new(error).context(format!("failed to write {}", path.display())))
+            Failure::internal(
+                anyhow::Error::new(error).context(format!("failed to write {}", path.display())),
+            )
         })?,
     }
     let changes = plan.steps.iter().any(|step| step.skip.is_none() && timing::changes(step));

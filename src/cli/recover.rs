@@ -27,11 +27,16 @@ async fn recover(common: &Common, args: &RecoverArgs, session: &Session) -> Resu
         }
         return Ok(Exit::Done);
     };
-    let decisions: Vec<_> =
-        open.services.iter().map(|service| (service.clone(), recover::decide(&open.story, service))).collect();
+    let decisions: Vec<_> = open
+        .services
+        .iter()
+        .map(|service| (service.clone(), recover::decide(&open.story, service)))
+        .collect();
     if !common.quiet {
         output::note(&format!("run {} ({}) was cut short", open.run, open.plan.operation.as_str()));
-        decisions.iter().for_each(|(service, recovery)| output::note(&format!("  {service}: {}", words(recovery))));
+        decisions
+            .iter()
+            .for_each(|(service, recovery)| output::note(&format!("  {service}: {}", words(recovery))));
     }
     if args.check {
         return Ok(Exit::Done);
@@ -63,7 +68,9 @@ fn words(recovery: &Recovery) -> String {
     match recovery {
         Recovery::Nothing => "nothing was begun, or all was done".to_owned(),
         Recovery::Unwind { steps } => format!("taking back {} steps", steps.len()),
-        Recovery::Forward { operation, to: Some(to), .. } => format!("finishing {} to {to}", operation.as_str()),
+        Recovery::Forward { operation, to: Some(to), .. } => {
+            format!("finishing {} to {to}", operation.as_str())
+        }
         Recovery::Forward { operation, .. } => format!("finishing {}", operation.as_str()),
     }
 }

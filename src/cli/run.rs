@@ -64,9 +64,12 @@ pub async fn unwind(
     services: &BTreeSet<ServiceName>,
 ) -> Result<RunEnd, Failure> {
     let (table, facts) = (session.stored().await?, SiteFacts::new());
-    let request = Request::bare(open.plan.operation, ServiceName::clone(services.iter().next().ok_or_else(|| {
-        Failure::words(Exit::Internal, "nothing to take back")
-    })?));
+    let request = Request::bare(
+        open.plan.operation,
+        ServiceName::clone(
+            services.iter().next().ok_or_else(|| Failure::words(Exit::Internal, "nothing to take back"))?,
+        ),
+    );
     let late = LatePlan { plan: &open.plan, planner: session.planner(&table, &facts, request) };
     let tools = Tools { transport: &session.transport, store: &session.store, prober: &Client, late: &late };
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -95,7 +98,10 @@ fn options(common: &Common, session: &Session, args: &RunArgs) -> Result<RunOpti
 /// `web/h2/wake.resume=failed`, or `…=failed-after`: the step runs and its result is lost.
 fn fault(text: &str) -> Result<Inject, Failure> {
     let usage = || {
-        Failure::words(Exit::Usage, format!("--inject {text}: write STEP=failed, unreachable, timeout or unknown"))
+        Failure::words(
+            Exit::Usage,
+            format!("--inject {text}: write STEP=failed, unreachable, timeout or unknown"),
+        )
     };
     let (step, fault) = text.rsplit_once('=').ok_or_else(usage)?;
     let (fault, when) = match fault.strip_suffix("-after") {
@@ -176,7 +182,8 @@ async fn forget_confirmations(
     let mut table = session.stored().await?;
     let revision = table.revision;
     let used = plan.services.iter().filter(|service| moved.contains(&service.service));
-    let gone: Vec<_> = used.filter_map(|service| table.confirmed_dead.remove(service.from.as_ref()?)).collect();
+    let gone: Vec<_> =
+        used.filter_map(|service| table.confirmed_dead.remove(service.from.as_ref()?)).collect();
     if !gone.is_empty() {
         session.store.commit(revision, table).await.map_err(Failure::internal)?;
     }

@@ -145,13 +145,15 @@ fn known(site: &Site, service: &ServiceName) -> Result<(), Failure> {
 /// All hosts of the services' pools; of every service if none is named.
 fn hosts(site: &Site, services: &[ServiceName]) -> Vec<HostName> {
     let wanted = |service: &ServiceName| services.is_empty() || services.contains(service);
-    let playbooks = site.playbooks.iter().filter(|(service, _)| wanted(service)).map(|(_, playbook)| playbook);
+    let playbooks =
+        site.playbooks.iter().filter(|(service, _)| wanted(service)).map(|(_, playbook)| playbook);
     let pools: BTreeSet<HostName> = playbooks.flat_map(|playbook| site.pool(playbook)).collect();
     site.inventory.hosts().filter(|host| pools.contains(host)).cloned().collect()
 }
 
 fn secrets(site: &Site, services: &[ServiceName]) -> Result<(Map<String, Value>, Redactor), Failure> {
-    let of_services = services.iter().filter_map(|service| site.playbooks.get(service)).map(|book| &book.secrets);
+    let of_services =
+        services.iter().filter_map(|service| site.playbooks.get(service)).map(|book| &book.secrets);
     let mut values = Map::new();
     let mut all: Vec<Secret> = Vec::new();
     for (name, source) in std::iter::once(&site.settings.secrets).chain(of_services).flatten() {
@@ -169,7 +171,10 @@ fn resolve(
 ) -> Result<Secret, Failure> {
     source.resolve(&site.root).map_err(|error| {
         let place = site.sources.place(source.span);
-        Failure::new(Exit::InvalidSite, anyhow::Error::new(error).context(format!("failed to get the secret `{name}` ({place})")))
+        Failure::new(
+            Exit::InvalidSite,
+            anyhow::Error::new(error).context(format!("failed to get the secret `{name}` ({place})")),
+        )
     })
 }
 
@@ -187,9 +192,9 @@ fn store_folder(site: &Site) -> Result<PathBuf, Failure> {
 
 /// Who runs this command, for the lock and the journal.
 pub fn origin() -> Origin {
-    let who = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_else(|_| {
-        format!("uid {}", rustix::process::getuid().as_raw())
-    });
+    let who = std::env::var("SUDO_USER")
+        .or_else(|_| std::env::var("USER"))
+        .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Origin { who, host, argv: std::env::args().collect() }
 }

@@ -26,8 +26,7 @@ pub fn root(common: &Common) -> Result<PathBuf, Failure> {
 
 /// Reads the site and everything that is wrong with it.
 pub fn load(common: &Common) -> Result<(Site, Vec<Diagnostic>), Failure> {
-    let options =
-        LoadOptions { inventory: common.inventory.clone(), extra_vars: common.extra_vars.clone() };
+    let options = LoadOptions { inventory: common.inventory.clone(), extra_vars: common.extra_vars.clone() };
     let (site, mut diagnostics) = Site::load(&root(common)?, &options);
     diagnostics.extend(crate::site::check::check(&site));
     diagnostic::sort(&mut diagnostics, &site.sources);

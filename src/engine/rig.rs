@@ -213,6 +213,7 @@ pub(super) fn plan(steps: Vec<PlanStep>, point: Option<&str>) -> Plan {
         addresses: Vec::new(),
         from: Some(host("h1")),
         to: Some(host("h2")),
+        serving: false,
         secondary: None,
         epoch_before: Epoch(1),
         epoch: Epoch(2),

@@ -104,6 +104,8 @@ pub fn alone(run: &RunId, service: &ServiceName, epoch: Epoch, library: &[Librar
     line(&mut program, "(");
     line(&mut program, text);
     line(&mut program, ") 9>&- </dev/null");
+    // Busybox would run a last subshell in this shell's place, and so give the lock up early.
+    line(&mut program, "exit $?");
     program
 }
 

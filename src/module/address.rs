@@ -35,6 +35,18 @@ pub fn compile(args: &AddressArgs, cx: &Context) -> Result<Script, ModuleError> 
     })
 }
 
+/// Whether the host has a device for each of the addresses.
+pub fn preflight(args: &AddressArgs, cx: &Context) -> Result<Option<Script>, ModuleError> {
+    let wanted = Wanted::of(args, cx)?;
+    let ask = Words::of("address_fits").option("--device", wanted.device.as_ref());
+    Ok(Some(Script {
+        summary: format!("a device for {}", listed(&wanted.addresses)),
+        act: ask.words(&wanted.addresses).line()?,
+        library: library(),
+        ..Script::default()
+    }))
+}
+
 /// Evidence `link-silent`: succeeds if nobody on the host's network answers for any of the addresses within the
 /// window. Fails, naming who answered, or because the host has no link and could hear nobody.
 pub fn silent_script(addresses: &[ServiceAddress], device: Option<&str>, window: Duration) -> Script {

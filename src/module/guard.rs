@@ -8,7 +8,8 @@
 //! - `RV_ROOT` and `RV_CGROUP` in the environment move the folder and the cgroups elsewhere, for tests.
 //! - In [`Mode::Write`] the shell holds a lock on file descriptor 9 until it ends. While one script holds it no other
 //!   epoch can begin on this host; scripts of one epoch run side by side. Each body stands in a subshell that does not
-//!   pass the lock on to what it starts: `( body ) 9>&- </dev/null`.
+//!   pass the lock on to what it starts: `( body ) 9>&- </dev/null`, and never as the script's last line: a shell may
+//!   run a last subshell in its own place, and let go of the lock with that.
 //! - A refusal ends the script with [`STALE`], having printed `epoch N` on standard output. A script of an older epoch
 //!   that does not end within 5 s makes the prelude fail with 1 and a reason.
 //! - `nap`, `write_whole` and `guard_clock` of `guard.sh` are there for every library.

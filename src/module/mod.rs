@@ -7,6 +7,7 @@ pub mod address;
 mod cksum;
 pub mod command;
 pub mod copy;
+pub mod doctor;
 pub mod facts;
 pub mod file;
 pub mod guard;
@@ -96,7 +97,7 @@ impl Library {
             Self::Role => include_str!("sh/role.sh"),
             Self::Sysctl => include_str!("sh/sysctl.sh"),
             Self::Undo => include_str!("sh/undo.sh"),
-            Self::Unit => include_str!("sh/unit.sh"),
+            Self::Unit => concat!(include_str!("sh/record.sh"), include_str!("sh/unit.sh")),
             Self::Wait => include_str!("sh/wait.sh"),
         }
     }
@@ -117,7 +118,9 @@ pub struct Context<'a> {
     pub render: &'a dyn Fn(&str) -> Result<String, String>,
     /// Renders a shell text so that values stay data.
     pub render_shell: &'a dyn Fn(&str) -> Result<String, String>,
-    /// A file of the site: below `templates/` (rendered by `template`), or `files/`.
+    /// Renders a template of the site, by its name below `templates/`.
+    pub template: &'a dyn Fn(&str) -> Result<String, String>,
+    /// A file of the site as it is: below `files/`, or `templates/`.
     pub file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
 }
 
@@ -183,4 +186,14 @@ pub fn compile(action: &Action, cx: &Context) -> Result<Compiled, ModuleError> {
         Action::Probe(args) => return probe::compile(args, cx).map(Compiled::Probe),
     }?;
     Ok(Compiled::Script(script))
+}
+
+/// What can be asked of a host long before the step is run there: succeeds if nothing stands in its way, else says
+/// what does. Reads only. `None` for modules that have nothing to ask beside their programs.
+pub fn preflight(action: &Action, cx: &Context) -> Result<Option<Script>, ModuleError> {
+    match action {
+        Action::Mount(args) => mount::preflight(args, cx),
+        Action::Address(args) => address::preflight(args, cx),
+        _ => Ok(None),
+    }
 }

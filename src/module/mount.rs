@@ -46,6 +46,19 @@ pub fn compile(args: &MountArgs, cx: &Context) -> Result<Script, ModuleError> {
     })
 }
 
+/// Whether the source answers, without mounting it. Nothing to ask for a step that only unmounts.
+pub fn preflight(args: &MountArgs, cx: &Context) -> Result<Option<Script>, ModuleError> {
+    let src = cx.optional(args.src.as_ref())?;
+    let Some(src) = src.filter(|_| args.state == MountState::Mounted) else { return Ok(None) };
+    let fstype = cx.optional(args.fstype.as_ref())?;
+    Ok(Some(Script {
+        summary: format!("{src} can be mounted"),
+        act: Words::of("mount_answers").word(&src).option("--type", fstype.as_ref()).line()?,
+        library: vec![Library::Undo, Library::Mount],
+        ..Script::default()
+    }))
+}
+
 fn programs(fstype: Option<&str>, state: MountState) -> Vec<String> {
     let helper = fstype.filter(|fstype| ["nfs", "nfs4", "cifs", "glusterfs"].contains(fstype));
     let helper = helper.filter(|_| state == MountState::Mounted).map(|fstype| format!("mount.{fstype}"));

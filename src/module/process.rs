@@ -22,11 +22,11 @@ pub fn compile(args: &ProcessArgs, cx: &Context) -> Result<Script, ModuleError> 
         ProcessState::Awake => "awake",
         ProcessState::Absent => "absent",
     };
-    let start = start(args, cx)?;
-    let call = |function: &str| Words::of(function).word(name).words(&start).line();
+    let words = words(args, cx)?;
+    let call = |function: &str| Words::of(function).word(name).words(&words).line();
     Ok(Script {
         summary: format!("process {name} {state}"),
-        look: Some(Words::of("process_is").word(state).word(name).words(&start).line()?),
+        look: Some(Words::of("process_is").word(state).word(name).words(&words).line()?),
         act: call(&format!("process_{state}"))?,
         undo: Some(Words::of("process_undo").word(state).word(name).line()?),
         changes: true,
@@ -37,10 +37,10 @@ pub fn compile(args: &ProcessArgs, cx: &Context) -> Result<Script, ModuleError> 
 }
 
 /// The words that say how it is started: settings, then `--` and the program with its arguments.
-fn start(args: &ProcessArgs, cx: &Context) -> Result<Vec<String>, ModuleError> {
+fn words(args: &ProcessArgs, cx: &Context) -> Result<Vec<String>, ModuleError> {
     let mut words = vec![];
-    let mut option = |name: &str, value: Option<String>| {
-        words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+    let mut option = |key: &str, value: Option<String>| {
+        words.extend(value.into_iter().flat_map(|value| [key.to_owned(), value]));
     };
     option("--stop", stop(args)?);
     let Some(command) = args.command.as_ref().filter(|_| args.state != ProcessState::Absent) else {
@@ -53,12 +53,11 @@ fn start(args: &ProcessArgs, cx: &Context) -> Result<Vec<String>, ModuleError> {
     for (name, value) in environment(args, cx)? {
         option("--env", Some(format!("{name}={value}")));
     }
-    words.push("--".to_owned());
-    let argv = cx.texts(command)?;
-    if argv.is_empty() {
+    if command.is_empty() {
         return Err(ModuleError::at(&args.name, "`command` has no program"));
     }
-    words.extend(argv);
+    words.push("--".to_owned());
+    words.extend(cx.texts(command)?);
     Ok(words)
 }
 
@@ -126,22 +125,20 @@ fn environment(args: &ProcessArgs, cx: &Context) -> Result<Vec<(String, String)>
 fn user_name(user: &Sp<String>, cx: &Context) -> Result<String, ModuleError> {
     let name = cx.text(user)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    match !name.is_empty() && !name.starts_with(['-', '.']) && name.chars().all(plain) {
-        true => Ok(name),
-        false => Err(ModuleError::at(user, format!("`{name}` is not a user name"))),
+    if name.is_empty() || name.starts_with(['-', '.']) || !name.chars().all(plain) {
+        return Err(ModuleError::at(user, format!("`{name}` is not a user name")));
     }
+    Ok(name)
 }
 
 /// It becomes a folder, and a cgroup, of that name.
 fn file_name(name: &Sp<String>) -> Result<&str, ModuleError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    match !name.value.is_empty() && !name.value.starts_with(['-', '.']) && name.value.chars().all(plain) {
-        true => Ok(&name.value),
-        false => Err(ModuleError::at(
-            name,
-            format!("`{}` is not a process name: letters, digits, `_.-`", name.value),
-        )),
+    if name.is_empty() || name.starts_with(['-', '.']) || !name.chars().all(plain) {
+        let message = format!("`{}` is not a process name: letters, digits, `_.-`", name.value);
+        return Err(ModuleError::at(name, message));
     }
+    Ok(name)
 }
 
 fn programs(args: &ProcessArgs, cx: &Context) -> Result<Vec<String>, ModuleError> {
@@ -150,4 +147,113 @@ fn programs(args: &ProcessArgs, cx: &Context) -> Result<Vec<String>, ModuleError
         programs.push(cx.text(program)?);
     }
     Ok(programs)
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+    use crate::site::action::Ready;
+    use crate::site::id::{Epoch, ServiceName};
+    use crate::site::source::Span;
+
+    fn sp<T>(value: T) -> Sp<T> {
+        Sp::new(value, Span::default())
+    }
+
+    fn httpd(state: ProcessState) -> ProcessArgs {
+        ProcessArgs {
+            name: sp("httpd".to_owned()),
+            command: None,
+            state,
+            ready: None,
+            method: SleepMethod::Auto,
+            user: None,
+            chdir: None,
+            environment: IndexMap::new(),
+            stop_signal: "TERM".to_owned(),
+            stop_timeout: TimeSpan::from_secs(10),
+        }
+    }
+
+    fn command(argv: &[&str]) -> Vec<Sp<String>> {
+        argv.iter().map(|word| sp((*word).to_owned())).collect()
+    }
+
+    fn compiled(args: &ProcessArgs) -> Result<Script, ModuleError> {
+        let cx = Context {
+            service: &ServiceName::try_from("web").unwrap(),
+            epoch: Epoch(1),
+            addresses: &[],
+            device: None,
+            environment: &[("LANG".to_owned(), "C".to_owned()), ("TZ".to_owned(), "UTC".to_owned())],
+            probes: &IndexMap::new(),
+            render: &|text| Ok(text.to_owned()),
+            render_shell: &|text| Ok(text.to_owned()),
+            file: &|_| Err("no files".to_owned()),
+            template: &|_| Err("no templates".to_owned()),
+        };
+        compile(args, &cx)
+    }
+
+    #[test]
+    fn a_plan_reads_as_what_will_be_done() {
+        let mut args = httpd(ProcessState::Asleep);
+        args.command = Some(command(&["apachectl", "-D", "FOREGROUND; reboot"]));
+        args.ready = Some(sp(Ready::Tcp(80)));
+        args.user = Some(sp("www-data".to_owned()));
+        args.environment = [("TZ".to_owned(), sp("CET".to_owned()))].into_iter().collect();
+        args.stop_signal = "SIGWINCH".to_owned();
+        args.stop_timeout = TimeSpan::from_millis(1500);
+        let script = compiled(&args).unwrap();
+        let words = "--stop WINCH:1500ms --ready tcp:80 --user www-data --env 'LANG=C' --env 'TZ=CET' \
+                     -- apachectl -D 'FOREGROUND; reboot'";
+        assert_eq!(script.look.unwrap(), format!("process_is asleep httpd {words}"));
+        assert_eq!(script.act, format!("process_asleep httpd {words}"));
+        assert_eq!(script.undo.unwrap(), "process_undo asleep httpd");
+    }
+
+    #[test]
+    fn a_wake_and_an_end_need_no_more_than_the_name() {
+        let wake = compiled(&httpd(ProcessState::Awake)).unwrap();
+        assert_eq!(
+            (wake.act.as_str(), wake.summary.as_str()),
+            ("process_awake httpd", "process httpd awake")
+        );
+        let mut end = httpd(ProcessState::Absent);
+        end.command = Some(command(&["apachectl"]));
+        assert_eq!(compiled(&end).unwrap().act, "process_absent httpd");
+    }
+
+    #[test]
+    fn what_would_be_dropped_or_misread_is_refused() {
+        let refusal = |change: &dyn Fn(&mut ProcessArgs)| {
+            let mut args = httpd(ProcessState::Asleep);
+            args.command = Some(command(&["httpd"]));
+            change(&mut args);
+            compiled(&args).unwrap_err().message
+        };
+        assert_eq!(
+            refusal(&|args| (args.command, args.chdir) = (None, Some(sp("/srv".to_owned())))),
+            "`chdir` says how the process is started, but there is no `command`"
+        );
+        assert_eq!(refusal(&|args| args.command = Some(vec![])), "`command` has no program");
+        assert_eq!(
+            refusal(&|args| args.user = Some(sp("a; reboot".to_owned()))),
+            "`a; reboot` is not a user name"
+        );
+        assert_eq!(
+            refusal(&|args| args.name = sp("../x".to_owned())),
+            "`../x` is not a process name: letters, digits, `_.-`"
+        );
+        assert_eq!(
+            refusal(&|args| args.stop_signal = "TERM 1".to_owned()),
+            "`TERM 1` is not a signal such as `TERM`, `INT` or `USR1`"
+        );
+        let bad = |args: &mut ProcessArgs| {
+            args.environment.insert("A-B".to_owned(), sp(String::new()));
+        };
+        assert_eq!(refusal(&bad), "`A-B` is not a variable a shell can set");
+    }
 }

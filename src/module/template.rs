@@ -9,10 +9,7 @@ use crate::site::source::Sp;
 /// As `copy`, after rendering; `validate` may refuse the new file before it is put in place.
 pub fn compile(args: &TemplateArgs, cx: &Context) -> Result<Script, ModuleError> {
     let src = cx.text(&args.src)?;
-    let blame = |message: String| ModuleError::at(&args.src, message);
-    let template = String::from_utf8((cx.file)(&src).map_err(blame)?)
-        .map_err(|_| blame(format!("`{src}` is not UTF-8 text")))?;
-    let text = (cx.render)(&template).map_err(|message| blame(format!("{src}: {message}")))?;
+    let text = (cx.template)(&src).map_err(|message| ModuleError::at(&args.src, message))?;
     let dest = destination(&args.dest, Some(src.trim_end_matches(".j2")), cx)?;
     let check = args.validate.as_ref().map(|validate| check(validate, cx)).transpose()?;
     let attributes = Attributes::of(args.mode.as_ref(), args.owner.as_ref(), args.group.as_ref(), cx)?;

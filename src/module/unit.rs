@@ -39,8 +39,8 @@ pub fn compile(args: &UnitArgs, cx: &Context) -> Result<Script, ModuleError> {
 fn unit_name(name: &Sp<String>, cx: &Context) -> Result<String, ModuleError> {
     let text = cx.text(name)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.' | '\\' | '@');
-    match !text.is_empty() && !text.starts_with(['-', '.']) && text.chars().all(plain) {
-        true => Ok(text),
-        false => Err(ModuleError::at(name, format!("`{text}` is not a unit name"))),
+    if text.is_empty() || text.starts_with(['-', '.']) || !text.chars().all(plain) {
+        return Err(ModuleError::at(name, format!("`{text}` is not a unit name")));
     }
+    Ok(text)
 }

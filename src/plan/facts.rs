@@ -94,14 +94,21 @@ impl HostFacts {
             ["service", name, "epoch", epoch, "role", role] => {
                 let trace = self.trace(name)?;
                 trace.epoch = Epoch(epoch.parse().ok()?);
-                trace.role = role_of(role)?;
+                trace.role = match role {
+                    "primary" => Some(Role::Primary),
+                    "secondary" => Some(Role::Secondary),
+                    "-" => None,
+                    _ => return None,
+                };
             }
             ["process" | "unit", service, name, state] => {
                 let fact = process_fact(state)?;
                 self.trace(service)?.processes.insert(name.to_owned(), fact);
             }
             [number, device, "inet" | "inet6", ref rest @ ..] if number.ends_with(':') => {
-                self.addresses.extend(held(device, rest)?);
+                let held = held(device, rest)?;
+                // Loopback holds nothing that anyone else could.
+                self.addresses.extend((held.device != "lo").then_some(held));
             }
             _ => return Some(false),
         }
@@ -120,15 +127,6 @@ fn kibibytes(text: &str) -> Option<u64> {
     text.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-fn role_of(text: &str) -> Option<Option<Role>> {
-    match text {
-        "primary" => Some(Some(Role::Primary)),
-        "secondary" => Some(Some(Role::Secondary)),
-        "-" => Some(None),
-        _ => None,
-    }
-}
-
 fn process_fact(text: &str) -> Option<ProcessFact> {
     match text {
         "asleep" => Some(ProcessFact::Asleep),
@@ -138,17 +136,15 @@ fn process_fact(text: &str) -> Option<ProcessFact> {
     }
 }
 
-/// The rest of a line of `ip -o addr`: `10.0.0.1/24 …`, or `10.0.0.1 peer 10.0.0.2/32 …`. Loopback holds nothing
-/// that anyone else could.
-fn held(device: &str, rest: &[&str]) -> Option<Option<HeldAddress>> {
+/// The rest of a line of `ip -o addr`: `10.0.0.1/24 …`, or `10.0.0.1 peer 10.0.0.2/32 …`.
+fn held(device: &str, rest: &[&str]) -> Option<HeldAddress> {
     let (address, prefix) = match *rest {
         [address, "peer", peer, ..] => (address, peer.split_once('/')?.1),
         [address, ..] => address.split_once('/')?,
         [] => return None,
     };
     let device = device.split('@').next()?.to_owned();
-    let held = HeldAddress { device, address: address.parse().ok()?, prefix: prefix.parse().ok()? };
-    Some((held.device != "lo").then_some(held))
+    Some(HeldAddress { device, address: address.parse().ok()?, prefix: prefix.parse().ok()? })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod choice;
 mod compose;
 mod error;
 pub mod facts;
+mod foresee;
 mod operation;
 mod phase;
 pub mod placement;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::module::Probe;
 pub use error::PlanError;
+pub use foresee::Foreseen;
 pub use planner::{Planner, Request};
 
 use crate::module::Script;

@@ -131,8 +131,6 @@ impl Composer<'_> {
         let cleaned = self.quarantine(&keep)?;
         let asleep = self.set_up(&to, &Gate::end(&cleaned))?;
         let shared_write = self.data() == DataPolicy::SharedWrite;
-        let plan =
-            Move { from: Some(from.clone()), to: to.clone(), cold: false, secondary: secondary.clone() };
         let (awake, released) = if shared_write {
             let released = self.release(&from, &Gate::success(&asleep), Running::strict())?;
             let gate = Gate::success(&released);
@@ -143,7 +141,9 @@ impl Composer<'_> {
             let released = self.release(&from, &Gate::success(&awake), Running::strict())?;
             (awake, released)
         };
-        let evidence = self.evidence(&plan, &released);
+        // The old primary is alive: only its own word counts.
+        let word = self.released(&from, &released);
+        let evidence = self.join_any(vec![word]);
         let gate = Gate::success(&awake).and_success(&evidence).and_end(&cleaned);
         let committed = self.serve(&to, &gate, ServiceState::Unprotected, None)?;
         self.announce_after(&to, &released, &committed);

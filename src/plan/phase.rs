@@ -7,15 +7,16 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::compose::{Composer, Gate, Placed, Running};
+use super::foresee::Foreseen;
 use super::scope::{Scope, Unrendered, not_yet};
 use super::{Attempts, Guard, Guards, Link, LinkKind, PlanError, PlanStep, Stage, StepRef, UndoWork, Work};
-use crate::module::{self, Compiled};
+use crate::module::{self, Compiled, ModuleError, Script};
 use crate::site::action::{Action, AddressState};
 use crate::site::graph::{self, PhaseGraph, StepAt, Why};
 use crate::site::id::HostName;
 use crate::site::playbook::{IfUnreachable, Phase, Step, Undo};
 use crate::site::source::Sp;
-use crate::template;
+use crate::template::{self, Engine, TemplateError};
 
 impl Composer<'_> {
     /// Adds the steps of `phase` on `host`. Those that wait for nothing within the phase wait for `gate`.
@@ -221,6 +222,14 @@ impl Maker<'_> {
         bench.compile(action, &self.step.environment)
     }
 
+    /// Nothing can be asked about what is not known yet.
+    fn preflight(&self) -> Option<Script> {
+        let registers = self.registers();
+        let bench =
+            Bench { composer: self.composer, host: self.host, scope: &self.scope, registers: &registers };
+        bench.preflight(&self.step.action.value, &self.step.environment).ok().flatten()
+    }
+
     fn delegate(&self) -> Result<Option<HostName>, PlanError> {
         let Some(to) = &self.step.delegate_to else { return Ok(Some(self.host.clone())) };
         let name = self.text(to)?;
@@ -260,6 +269,23 @@ impl Bench<'_> {
         action: &Action,
         environment: &IndexMap<String, Sp<String>>,
     ) -> Result<Compiled, Failure> {
+        self.rendered(environment, |context| module::compile(action, context))
+    }
+
+    /// What can be asked of the host before the action is ever done there.
+    fn preflight(
+        &self,
+        action: &Action,
+        environment: &IndexMap<String, Sp<String>>,
+    ) -> Result<Option<Script>, Failure> {
+        self.rendered(environment, |context| module::preflight(action, context))
+    }
+
+    fn rendered<T>(
+        &self,
+        environment: &IndexMap<String, Sp<String>>,
+        make: impl FnOnce(&module::Context<'_>) -> Result<T, ModuleError>,
+    ) -> Result<T, Failure> {
         let early: RefCell<Vec<String>> = RefCell::default();
         let note = |error| match not_yet(error, self.registers) {
             Unrendered::NotYet(name) => {
@@ -269,16 +295,30 @@ impl Bench<'_> {
             Unrendered::Wrong(error) => error.to_string(),
         };
         let vars = self.scope.vars();
-        let compiled = self.with_context(
+        let made = self.with_context(
             environment,
             &|text| template::render(text, vars).map_err(note),
             &|text| template::render_shell(text, vars).map_err(note),
-            |context| module::compile(action, context).map_err(|error| error.to_string()),
+            &|name| self.template(name).and_then(|engine| engine.render_named(name, vars)).map_err(note),
+            |context| make(context).map_err(|error| error.to_string()),
         );
-        compiled.map_err(|detail| match early.take() {
+        made.map_err(|detail| match early.take() {
             names if names.is_empty() => Failure::Wrong(detail),
             names => Failure::NotYet(names),
         })
+    }
+
+    /// An engine that can render one template of the site, and what that includes.
+    fn template(&self, wanted: &str) -> Result<Engine, TemplateError> {
+        let mut engine = Engine::default();
+        for (name, text) in self.composer.planner.site.templates() {
+            match engine.register(name, text) {
+                Err(error) if name == wanted => return Err(error),
+                // Others were checked with the site, and matter only if they are included.
+                _ => {}
+            }
+        }
+        Ok(engine)
     }
 
     fn with_context<T>(
@@ -286,6 +326,7 @@ impl Bench<'_> {
         environment: &IndexMap<String, Sp<String>>,
         render: &dyn Fn(&str) -> Result<String, String>,
         render_shell: &dyn Fn(&str) -> Result<String, String>,
+        template: &dyn Fn(&str) -> Result<String, String>,
         then: impl FnOnce(&module::Context<'_>) -> Result<T, String>,
     ) -> Result<T, String> {
         let planner = self.composer.planner;
@@ -303,6 +344,7 @@ impl Bench<'_> {
             probes: &self.composer.playbook.probes,
             render,
             render_shell,
+            template,
             file: &|name| planner.site.file(name).map_err(|error| error.to_string()),
         })
     }
@@ -320,6 +362,30 @@ impl Composer<'_> {
         let id = self.step_ref(Some(host), stage, step.id.as_str());
         let scope = Scope::of_step(self, host, step)?.with(results);
         Maker { composer: self, host, step, id: &id, scope }.work()
+    }
+}
+
+impl Composer<'_> {
+    /// One step as it would be on `host`, outside any plan; `None` if it would not run there.
+    pub(super) fn foresee(
+        &self,
+        host: &HostName,
+        phase: Phase,
+        step: &Sp<Step>,
+    ) -> Result<Option<Foreseen>, PlanError> {
+        let id = self.step_ref(Some(host), Stage::from(phase), step.id.as_str());
+        let scope = Scope::of_step(self, host, step)?;
+        let maker = Maker { composer: self, host, step, id: &id, scope };
+        let (skip, _) = maker.guards()?;
+        if skip.is_some() || maker.delegate()?.as_ref() != Some(host) {
+            return Ok(None);
+        }
+        let script = match maker.work()?.0 {
+            Work::Script(script) => Some(script),
+            _ => None,
+        };
+        let preflight = maker.preflight();
+        Ok(Some(Foreseen { action: step.action.value.clone(), script, preflight, id }))
     }
 }
 

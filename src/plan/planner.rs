@@ -117,7 +117,7 @@ impl Planner<'_> {
         composer.late(&host, written, results)
     }
 
-    fn composer(&self, service: &ServiceName) -> Result<Composer<'_>, PlanError> {
+    pub(super) fn composer(&self, service: &ServiceName) -> Result<Composer<'_>, PlanError> {
         let playbook = self
             .site
             .playbooks

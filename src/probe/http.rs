@@ -43,9 +43,20 @@ fn build(builder: ClientBuilder) -> Result<Client, String> {
     builder.build().map_err(|error| innermost(&error))
 }
 
+/// Loads what the first request to such a URL needs, off the deadline and off the threads that serve others.
+pub(super) async fn prepare(url: &str) {
+    if is_secure(url) {
+        // Should loading panic, the request will say so.
+        let _ = tokio::task::spawn_blocking(|| LazyLock::force(&SECURE).is_ok()).await;
+    }
+}
+
+fn is_secure(url: &str) -> bool {
+    url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+}
+
 pub(super) async fn ask(url: &str, status: u16, contains: Option<&str>) -> Outcome {
-    let secure = url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
-    let client = match if secure { &*SECURE } else { &*PLAIN } {
+    let client = match if is_secure(url) { &*SECURE } else { &*PLAIN } {
         Ok(client) => client,
         Err(error) => return Outcome::Impossible { detail: format!("no HTTP client: {error}") },
     };

@@ -56,6 +56,9 @@ impl std::fmt::Display for Outcome {
 
 /// Makes one check. Cancel-safe: dropping the future ends the check and everything it started.
 pub async fn ask(probe: &Probe) -> Outcome {
+    if let Probe::Http { url, .. } = probe {
+        http::prepare(url).await;
+    }
     let after_ms = probe.timeout_ms();
     let check = async {
         match probe {

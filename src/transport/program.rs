@@ -1,5 +1,5 @@
-//! The shell text around a job: what the host starts, what it is sent, and what ends it. Pure; links turn the words
-//! into a command line or an argument list.
+//! The shell text around a job: what the host starts, what it is sent, and what ends it. Nothing here does
+//! anything but make words, and a job's nonce; links turn the words into a command line or an argument list.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;

@@ -1,9 +1,14 @@
 //! The one integration binary: whole-system tests, one module per topic.
 
 mod check;
+mod doctor;
+mod failover;
 mod inventory;
 mod lab;
 mod language;
+mod layers;
+mod modules;
 mod process;
 mod schema;
 mod transport;
+mod world;

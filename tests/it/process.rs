@@ -1,6 +1,8 @@
 //! The `process` module, the guard and the facts, run for real with `sh` on this machine: below a folder and cgroups
 //! of each test's own, by each way to put a process to sleep that the machine has.
 
+#![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
+
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -61,7 +63,7 @@ impl World {
         let mut command = Command::new("sh");
         command.args([
             "-c",
-            &format!("RV_RUN={}\n{prelude}\n{libraries}\n( {body}\n) 9>&- </dev/null", self.run),
+            &format!("RV_RUN={}\n{prelude}\n{libraries}\n( {body}\n) 9>&- </dev/null\nexit $?", self.run),
         ]);
         command.env("RV_ROOT", self.root.path()).env("RV_CGROUP", &self.cgroup).env("SSH_CLIENT", "secret");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -76,7 +78,7 @@ impl World {
     #[track_caller]
     fn run(&self, body: &str) -> String {
         let output = self.output(body);
-        assert!(output.status.success(), "{body} in {:?}: {output:?}", self.cgroup);
+        assert!(output.status.success(), "{body} in {}: {output:?}", self.cgroup.display());
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -153,6 +155,18 @@ fn unique() -> String {
 fn process_state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(") ").next()?.chars().next()
+}
+
+/// The session a process belongs to; 0 when it is gone.
+fn session(pid: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(3)?.parse().ok()).unwrap_or_default()
+}
+
+/// Which signals a process ignores, as the kernel writes it.
+fn ignored_signals(pid: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find(|line| line.starts_with("SigIgn:")).unwrap().to_owned()
 }
 
 fn signal(pid: u32, name: &str) {
@@ -377,7 +391,8 @@ fn a_port_is_ready_when_the_process_itself_listens() {
     assert!(waiting.try_wait().unwrap().is_none());
     signal_group(&waiting, "TERM");
     let output = waiting.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("s is still not ready (tcp:{port})\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("s is still not ready (tcp:{port})\n")), "{said}");
 
     drop(taken);
     let me = std::env::current_exe().unwrap();
@@ -405,11 +420,10 @@ fn the_process_keeps_nothing_of_the_script_that_started_it() {
     assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), Path::new("/"));
     let environ = String::from_utf8(fs::read(format!("/proc/{pid}/environ")).unwrap()).unwrap();
     assert!(environ.contains("GREETING=two words\0") && !environ.contains("SSH_"), "{environ}");
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    assert!(status.contains("SigIgn:\t0000000000000000"), "{status}");
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    assert_eq!((fields[2], fields[3]), (&*pid.to_string(), &*pid.to_string()), "leads its group and session");
+    assert_eq!(session(pid), pid);
+    // A shell makes what it starts in the background deaf to SIGINT and SIGQUIT.
+    let plain = Command::new("sh").args(["-c", "grep SigIgn /proc/$$/status"]).output().unwrap();
+    assert_eq!(ignored_signals(&pid.to_string()), String::from_utf8(plain.stdout).unwrap().trim());
 }
 
 #[test]
@@ -471,9 +485,46 @@ fn killed_at_any_point_it_is_started_once() {
             child.wait_with_output().unwrap();
             world.run(body);
             assert_eq!(world.state("s"), "asleep");
-            eventually("there is one, and its child", || world.living().len() == 2);
+            let sessions: Vec<u32> = world.living().into_iter().map(session).collect();
+            assert!(sessions.iter().all(|session| *session == world.pid("s")), "{sessions:?}");
             world.run("process_absent s --stop KILL:0s");
         }
+    }
+}
+
+#[test]
+fn killed_at_any_point_a_wake_and_an_end_are_finished_by_the_next() {
+    for world in World::each() {
+        for step in 0..6 {
+            for act in ["awake", "absent"] {
+                world.run("process_asleep s --ready file:/ -- sh -c 'sleep 1000 & wait'");
+                let child = world.command(Mode::Write, &format!("process_{act} s")).spawn().unwrap();
+                sleep(Duration::from_millis(5 * step));
+                signal_group(&child, "KILL");
+                child.wait_with_output().unwrap();
+                world.run(&format!("process_{act} s && process_is {act} s"));
+                let gone = world.living().is_empty();
+                assert_eq!(gone, act == "absent", "{act} killed after {} ms in {:?}", 5 * step, world.cgroup);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tree_that_never_stops_growing_sleeps_and_ends() {
+    for world in World::each() {
+        let grow = "while :; do (sleep 0.1 &); setsid sleep 0.1 & sleep 0.01; done";
+        world.run(&format!("process_asleep s -- sh -c '{grow}'"));
+        let mut asleep = world.living();
+        assert!(asleep.len() > 2, "{asleep:?}");
+        // Their time is long over: they would be gone if they ran, and others there.
+        sleep(Duration::from_millis(150));
+        let mut later = world.living();
+        asleep.sort_unstable();
+        later.sort_unstable();
+        assert_eq!(later, asleep, "{:?}", world.cgroup);
+        world.run("process_absent s --stop KILL:1s");
+        assert_eq!(world.living(), Vec::<u32>::new());
     }
 }
 

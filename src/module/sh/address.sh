@@ -6,189 +6,189 @@
 
 # address_options [--device DEV] [--lease SECONDS] [--check MS] ADDRESS…
 address_options() {
-    device='' lease='' check=0 addresses=''
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --device) device=$2 && shift 2 ;;
-            --lease) lease=$2 && shift 2 ;;
-            --check) check=$2 && shift 2 ;;
-            *) addresses="$addresses $1" && shift ;;
-        esac
-    done
+  device='' lease='' check=0 addresses=''
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --device) device=$2 && shift 2 ;;
+      --lease) lease=$2 && shift 2 ;;
+      --check) check=$2 && shift 2 ;;
+      *) addresses="$addresses $1" && shift ;;
+    esac
+  done
 }
 
 address_fail() {
-    printf '%s\n' "$*" >&2
-    exit 1
+  printf '%s\n' "$*" >&2
+  exit 1
 }
 
 # address_find ADDRESS: sets `ip`, `bits`, and as the host has it: `on` (the device that holds it, or empty), `as`
 # (its prefix there), `left` (seconds of its lifetime left, or "forever"), `dev` (the device of its network).
 address_find() {
-    ip=${1%/*} dev=$device on='' as='' left='' bits=32
-    case $ip in *:*) bits=128 ;; esac
-    while read -r _ name _ cidr rest; do
-        case $cidr in
-            "$ip"/*)
-                on=$name as=${cidr#*/} left=${rest##*valid_lft } left=${left%%[s ]*}
-                case $rest in *dadfailed*) as=dadfailed ;; esac
-                ;;
-            '' | */32 | */128) ;;
-            *) dev=${dev:-$name} ;;
-        esac
-    done <<FOUND
+  ip=${1%/*} dev=$device on='' as='' left='' bits=32
+  case $ip in *:*) bits=128 ;; esac
+  while read -r _ name _ cidr rest; do
+    case $cidr in
+      "$ip"/*)
+        on=$name as=${cidr#*/} left=${rest##*valid_lft } left=${left%%[s ]*}
+        case $rest in *dadfailed*) as=dadfailed ;; esac
+        ;;
+      '' | */32 | */128) ;;
+      *) dev=${dev:-$name} ;;
+    esac
+  done <<FOUND
 $(ip -o addr show to "$1")
 FOUND
 }
 
 # address_device ADDRESS: fails, naming the host's networks, where no device belongs to the address.
 address_device() {
-    [ -n "$dev" ] && return
-    dev=$(ip -o route show to match "$ip" scope link | sed -n '/^default/d;s/.* dev \([^ ]*\).*/\1/p;q')
-    [ -n "$dev" ] && return
-    has=$(ip -o addr show scope global | while read -r _ name _ cidr _; do printf ' %s (%s)' "$cidr" "$name"; done)
-    address_fail "no device in the network of $1; this host has${has:- no address at all}"
+  [ -n "$dev" ] && return
+  dev=$(ip -o route show to match "$ip" scope link | sed -n '/^default/d;s/.* dev \([^ ]*\).*/\1/p;q')
+  [ -n "$dev" ] && return
+  has=$(ip -o addr show scope global | while read -r _ name _ cidr _; do printf ' %s (%s)' "$cidr" "$name"; done)
+  address_fail "no device in the network of $1; this host has${has:- no address at all}"
 }
 
 # address_is up|absent|staged [OPTIONS] ADDRESS…: 0 if so, 10 if not.
 address_is() (
-    state=$1 && shift
-    address_options "$@"
-    for address in $addresses; do
-        address_find "$address"
-        case $state in
-            up)
-                address_device "$address"
-                [ "$on/$as" = "$dev/$bits" ] && address_fresh || exit 10
-                ;;
-            absent) [ -z "$on" ] || exit 10 ;;
-            staged) [ -z "$on" ] && address_bindable || exit 10 ;;
-        esac
-    done
+  state=$1 && shift
+  address_options "$@"
+  for address in $addresses; do
+    address_find "$address"
+    case $state in
+      up)
+        address_device "$address"
+        [ "$on/$as" = "$dev/$bits" ] && address_fresh || exit 10
+        ;;
+      absent) [ -z "$on" ] || exit 10 ;;
+      staged) [ -z "$on" ] && address_bindable || exit 10 ;;
+    esac
+  done
 )
 
 # address_fresh: whether the lifetime is as wanted; a lease is renewed when half of it has run.
 address_fresh() {
-    case ${lease:-none}/$left in
-        none/forever) true ;;
-        none/* | */forever) false ;;
-        *) [ "$left" -le "$lease" ] && [ "$((left * 2))" -ge "$lease" ] ;;
-    esac
+  case ${lease:-none}/$left in
+    none/forever) true ;;
+    none/* | */forever) false ;;
+    *) [ "$left" -le "$lease" ] && [ "$((left * 2))" -ge "$lease" ] ;;
+  esac
 }
 
 # address_up [OPTIONS] ADDRESS…: takes each address that is not held yet, unless another host answers for it.
 address_up() (
-    address_options "$@"
-    claims=''
-    for address in $addresses; do
-        address_find "$address"
-        address_device "$address"
-        case $on/$as in
-            "$dev/$bits") address_fresh || address_add ;;
-            */dadfailed | */32 | */128) ip addr del "$ip/$bits" dev "$on" && claims="$claims $dev=$address" ;;
-            /) claims="$claims $dev=$address" ;;
-            *) address_fail "$ip/$as on $on was not put there by reveille; remove it or choose another address" ;;
-        esac || exit
-    done
-    [ -n "$claims" ] || exit 0
-    address_can_announce "$claims"
-    [ "$check" -eq 0 ] || address_unanswered "$check" "$claims"
-    for claim in $claims; do
-        address_claim "$claim" || exit
-    done
+  address_options "$@"
+  claims=''
+  for address in $addresses; do
+    address_find "$address"
+    address_device "$address"
+    case $on/$as in
+      "$dev/$bits") address_fresh || address_add ;;
+      */dadfailed | */32 | */128) ip addr del "$ip/$bits" dev "$on" && claims="$claims $dev=$address" ;;
+      /) claims="$claims $dev=$address" ;;
+      *) address_fail "$ip/$as on $on was not put there by reveille; remove it or choose another address" ;;
+    esac || exit
+  done
+  [ -n "$claims" ] || exit 0
+  address_can_announce "$claims"
+  [ "$check" -eq 0 ] || address_just_silent || address_unanswered "$check" "$claims"
+  for claim in $claims; do
+    address_claim "$claim" || exit
+  done
 )
 
 # address_claim DEV=ADDRESS: adds it and starts its announcements.
 address_claim() {
-    dev=${1%%=*} address=${1#*=} bits=32
-    ip=${address%/*}
-    case $ip in *:*) bits=128 ;; esac
-    address_note absent || return
-    address_undrop
-    address_add && address_announcer "$ip" "$dev"
+  dev=${1%%=*} address=${1#*=} bits=32
+  ip=${address%/*}
+  case $ip in *:*) bits=128 ;; esac
+  address_note absent || return
+  address_undrop
+  address_add && address_announcer "$ip" "$dev"
 }
 
 # address_note TEXT: remembers how `ip` was, for address_back.
 address_note() {
-    [ -n "${undoing:-}" ] || undo_keep "address-$ip" "$1"
+  [ -n "${undoing:-}" ] || undo_keep "address-$ip" "$1"
 }
 
 address_add() {
-    set -- "$ip/$bits" dev "$dev"
-    [ -z "$lease" ] || set -- "$@" valid_lft "$lease" preferred_lft "$lease"
-    if [ "$bits" = 32 ]; then
-        ip addr replace "$@"
-    elif address_na_tool; then
-        ip addr replace "$@" nodad
-    else
-        address_add_notified "$@"
-    fi
+  set -- "$ip/$bits" dev "$dev"
+  [ -z "$lease" ] || set -- "$@" valid_lft "$lease" preferred_lft "$lease"
+  if [ "$bits" = 32 ]; then
+    ip addr replace "$@"
+  elif address_na_tool; then
+    ip addr replace "$@" nodad
+  else
+    address_add_notified "$@"
+  fi
 }
 
 # address_add_notified …: lets the kernel say an unsolicited neighbour advertisement as it adds an IPv6 address. It
 # does so only for an address that finished duplicate detection, so that has to be instant for a moment.
 address_add_notified() (
-    conf=/proc/sys/net/ipv6/conf/$dev
-    dad=$(cat "$conf/accept_dad") && notify=$(cat "$conf/ndisc_notify") || exit
-    trap 'echo "$dad" >"$conf/accept_dad"; echo "$notify" >"$conf/ndisc_notify"' EXIT
-    trap 'exit 143' TERM INT HUP
-    echo 0 >"$conf/accept_dad" && echo 1 >"$conf/ndisc_notify" && ip addr replace "$@" || exit
-    tries=0
-    while [ -n "$(ip -6 -o addr show to "$ip" tentative)" ] && [ $((tries += 1)) -lt 100 ]; do :; done
+  conf=/proc/sys/net/ipv6/conf/$dev
+  dad=$(cat "$conf/accept_dad") && notify=$(cat "$conf/ndisc_notify") || exit
+  trap 'echo "$dad" >"$conf/accept_dad"; echo "$notify" >"$conf/ndisc_notify"' EXIT
+  trap 'exit 143' TERM INT HUP
+  echo 0 >"$conf/accept_dad" && echo 1 >"$conf/ndisc_notify" && ip addr replace "$@" || exit
+  tries=0
+  while [ -n "$(ip -6 -o addr show to "$ip" tentative)" ] && [ $((tries += 1)) -lt 100 ]; do :; done
 )
 
 # address_can_announce CLAIMS: refuses IPv4 without arping; warns where IPv6 can be announced only once.
 address_can_announce() {
-    for claim in $1; do
-        case $claim in
-            *=*:*)
-                address_na_tool ||
-                    echo "${claim#*=} is announced only once; ndptool (Debian: libndp-tools) could repeat it" >&2
-                ;;
-            *)
-                command -v arping >/dev/null ||
-                    address_fail "cannot announce ${claim#*=}: no arping; install iputils-arping (RHEL: iputils)"
-                ;;
-        esac
-    done
+  for claim in $1; do
+    case $claim in
+      *=*:*)
+        address_na_tool ||
+          echo "${claim#*=} is announced only once; ndptool (Debian: libndp-tools) could repeat it" >&2
+        ;;
+      *)
+        command -v arping >/dev/null ||
+          address_fail "cannot announce ${claim#*=}: no arping; install iputils-arping (RHEL: iputils)"
+        ;;
+    esac
+  done
 }
 
 address_na_tool() {
-    command -v ndptool >/dev/null || command -v ndsend >/dev/null
+  command -v ndptool >/dev/null || command -v ndsend >/dev/null
 }
 
 # address_announcer IP DEV: says at once, in the background, five times who holds the address, and five times more
 # after five seconds. It outlives this script. Before each time it looks whether it is still wanted (its file names
 # it), the address still held here and the service's epoch still ours.
 address_announcer() {
-    [ -d "$RV_DIR/announcer" ] || mkdir -p "$RV_DIR/announcer" || return
-    echo "${RV_EPOCH:-} $$" >"$RV_DIR/announcer/$1" || return
-    # Habets' arping takes this for a mistake, says nothing, and is asked again below.
-    [ "${1#*:}" != "$1" ] || arping -q -U -c 1 -w 1 -I "$2" -s "$1" "$1" </dev/null >/dev/null 2>&1 8>&- 9>&- &
-    setsid sh -s -- "$1" "$2" "$RV_DIR" "${RV_EPOCH:-} $$" <<'ANNOUNCER' >/dev/null 2>&1 8>&- 9>&- &
+  [ -d "$RV_DIR/announcer" ] || mkdir -p "$RV_DIR/announcer" || return
+  echo "${RV_EPOCH:-} $$" >"$RV_DIR/announcer/$1" || return
+  # Habets' arping takes this for a mistake, says nothing, and is asked again below.
+  [ "${1#*:}" != "$1" ] || arping -q -U -c 1 -w 1 -I "$2" -s "$1" "$1" </dev/null >/dev/null 2>&1 8>&- 9>&- &
+  setsid sh -s -- "$1" "$2" "$RV_DIR" "${RV_EPOCH:-} $$" <<'ANNOUNCER' >/dev/null 2>&1 8>&- 9>&- &
 say() {
-    case $1 in
-        *:*)
-            if command -v ndptool; then ndptool -t na -U -i "$2" -T "$1" send; else ndsend "$1" "$2"; fi
-            ;;
-        *)
-            arping -q -U -c 1 -w 1 -I "$2" $from "$1" "$1" &
-            arping -q $reply -c 1 -w 1 -I "$2" $from "$1" "$1" &
-            ;;
-    esac </dev/null
+  case $1 in
+    *:*)
+      if command -v ndptool; then ndptool -t na -U -i "$2" -T "$1" send; else ndsend "$1" "$2"; fi
+      ;;
+    *)
+      arping -q -U -c 1 -w 1 -I "$2" $from "$1" "$1" &
+      arping -q $reply -c 1 -w 1 -I "$2" $from "$1" "$1" &
+      ;;
+  esac </dev/null
 }
 wanted() {
-    read -r who <"$3/announcer/$1" && [ "$who" = "$4" ] || return
-    epoch=${4% *}
-    [ ! -r "$3/epoch" ] || read -r epoch <"$3/epoch"
-    [ "$epoch" = "${4% *}" ] && [ -n "$(ip -o addr show to "$1" dev "$2")" ]
+  read -r who <"$3/announcer/$1" && [ "$who" = "$4" ] || return
+  epoch=${4% *}
+  [ ! -r "$3/epoch" ] || read -r epoch <"$3/epoch"
+  [ "$epoch" = "${4% *}" ] && [ -n "$(ip -o addr show to "$1" dev "$2")" ]
 }
 reply=-A from=-s
 case $(arping -V 2>&1 </dev/null) in *ARPing*) reply='-U -P' from=-S ;; esac
 for pause in 0 0.05 0.1 0.2 0.4 5 0.05 0.1 0.2 0.4; do
-    sleep "$pause"
-    wanted "$@" || exit 0
-    say "$@"
+  sleep "$pause"
+  wanted "$@" || exit 0
+  say "$@"
 done
 rm -f "$3/announcer/$1"
 ANNOUNCER
@@ -196,172 +196,180 @@ ANNOUNCER
 
 # address_hush IP: ends the announcements of an address.
 address_hush() {
-    rm -f "$RV_DIR/announcer/$1"
+  rm -f "$RV_DIR/announcer/$1"
 }
 
 # address_announce ADDRESS…: announces addresses that are held here already, after a former holder was repaired.
 address_announce() (
-    address_options "$@"
-    for address in $addresses; do
-        address_find "$address"
-        [ -n "$on" ] || address_fail "$ip is not held here"
-        address_can_announce "$on=$address"
-        address_announcer "$ip" "$on" || exit
-    done
+  address_options "$@"
+  for address in $addresses; do
+    address_find "$address"
+    [ -n "$on" ] || address_fail "$ip is not held here"
+    address_can_announce "$on=$address"
+    address_announcer "$ip" "$on" || exit
+  done
 )
 
 # address_silent MS [--device DEV] ADDRESS…: 0 if no other host answers for any of them within that time. 1 if one
 # does, or if silence would prove nothing.
 address_silent() (
-    window=$1 && shift
-    address_options "$@"
-    asked=''
-    for address in $addresses; do
-        address_find "$address"
-        address_device "$address"
-        asked="$asked $dev=$address"
-    done
-    address_unanswered "$window" "$asked"
+  window=$1 && shift
+  address_options "$@"
+  asked=''
+  for address in $addresses; do
+    address_find "$address"
+    address_device "$address"
+    asked="$asked $dev=$address"
+  done
+  address_unanswered "$window" "$asked"
+  read -r now _ </proc/uptime && echo "${RV_EPOCH:-} ${now%%.*}" >"$RV_DIR/silent"
 )
+
+# address_just_silent: whether this host asked within the last three seconds, in this epoch, and nobody answered. The
+# addresses of a service are always asked about together.
+address_just_silent() {
+  read -r epoch then 2>/dev/null <"$RV_DIR/silent" && read -r now _ </proc/uptime || return
+  [ "$epoch" = "${RV_EPOCH:-}" ] && [ $((${now%%.*} - then)) -lt 3 ]
+}
 
 # address_unanswered MS "DEV=ADDRESS …": asks for each three times within the window, by the kernel's own ARP or
 # neighbour discovery: it sends at once however busy the host is, and keeps the answer.
 address_unanswered() {
-    pause=$(printf '%d.%03d' $(($1 / 3000)) $(($1 / 3 % 1000)))
+  pause=$(printf '%d.%03d' $(($1 / 3000)) $(($1 / 3 % 1000)))
+  for claim in $2; do
+    case $(ip -o link show dev "${claim%%=*}") in
+      *[,\<]LOWER_UP[,\>]*) ;;
+      *) address_fail "${claim%%=*} has no link: nobody could be heard" ;;
+    esac
+  done
+  for _ in 1 2 3; do
+    address_ask "$2" || exit
+    sleep "$pause"
     for claim in $2; do
-        case $(ip -o link show dev "${claim%%=*}") in
-            *[,\<]LOWER_UP[,\>]*) ;;
-            *) address_fail "${claim%%=*} has no link: nobody could be heard" ;;
-        esac
+      address_answer "${claim%%=*}" "${claim#*=}"
     done
-    for _ in 1 2 3; do
-        address_ask "$2" || exit
-        sleep "$pause"
-        for claim in $2; do
-            address_answer "${claim%%=*}" "${claim#*=}"
-        done
-    done
-    address_forget "$2"
+  done
+  address_forget "$2"
 }
 
 # address_ask CLAIMS: forgets what the kernel knew of them and has it ask. (`neigh del` of an unknown one would end the
 # batch.)
 address_ask() {
-    for claim in $1; do
-        neighbour="neigh replace ${claim#*=}"
-        printf '%s\n' "${neighbour%/*} dev ${claim%%=*} nud failed" "${neighbour%/*} dev ${claim%%=*} use"
-    done | ip -batch -
+  for claim in $1; do
+    neighbour="neigh replace ${claim#*=}"
+    printf '%s\n' "${neighbour%/*} dev ${claim%%=*} nud failed" "${neighbour%/*} dev ${claim%%=*} use"
+  done | ip -batch -
 }
 
 # address_answer DEV ADDRESS: fails with the name of whoever answered.
 address_answer() {
-    answer=$(ip neigh show "${2%/*}" dev "$1")
-    case $answer in
-        *lladdr*)
-            mac=${answer##*lladdr }
-            address_forget "$1=$2"
-            address_fail "${2%/*} is held by ${mac%% *} on $1"
-            ;;
-    esac
+  answer=$(ip neigh show "${2%/*}" dev "$1")
+  case $answer in
+    *lladdr*)
+      mac=${answer##*lladdr }
+      address_forget "$1=$2"
+      address_fail "${2%/*} is held by ${mac%% *} on $1"
+      ;;
+  esac
 }
 
 address_forget() {
-    for claim in $1; do
-        neighbour="neigh replace ${claim#*=}"
-        echo "${neighbour%/*} dev ${claim%%=*} nud failed"
-    done | ip -batch -
+  for claim in $1; do
+    neighbour="neigh replace ${claim#*=}"
+    echo "${neighbour%/*} dev ${claim%%=*} nud failed"
+  done | ip -batch -
 }
 
 # address_absent ADDRESS…: gives each address up: silences it, drops what comes in for it, ends its connections,
 # deletes it.
 address_absent() (
-    address_options "$@"
-    for address in $addresses; do
-        address_find "$address"
-        address_hush "$ip"
-        while [ -n "$on" ]; do
-            address_note "$on $left" || exit
-            address_release || address_fail "$ip could not be taken off $on"
-            address_find "$address"
-        done
+  address_options "$@"
+  for address in $addresses; do
+    address_find "$address"
+    address_hush "$ip"
+    while [ -n "$on" ]; do
+      address_note "$on $left" || exit
+      address_release || address_fail "$ip could not be taken off $on"
+      address_find "$address"
     done
+  done
 )
 
 # address_release: in this order, so that no half-dead connection answers a client once more: drop, end, delete. The
 # resets still go out: they tell clients that wait for an answer. Ending the drop takes the kernel longest and nobody
 # waits for it.
 address_release() {
-    address_drop
-    case $ip in *:*) end="[$ip]" ;; *) end=$ip ;; esac
-    ! command -v ss >/dev/null || ss -K -n src "$end" >/dev/null 2>&1
-    [ "$as" != dadfailed ] || as=$bits
-    ip addr del "$ip/$as" dev "$on" && ip route flush cache 2>/dev/null
-    released=$?
-    address_undrop </dev/null >/dev/null 2>&1 8>&- 9>&- &
-    return "$released"
+  address_drop
+  case $ip in *:*) end="[$ip]" ;; *) end=$ip ;; esac
+  ! command -v ss >/dev/null || ss -K -n src "$end" >/dev/null 2>&1
+  [ "$as" != dadfailed ] || as=$bits
+  ip addr del "$ip/$as" dev "$on" && ip route flush cache 2>/dev/null
+  released=$?
+  address_undrop </dev/null >/dev/null 2>&1 8>&- 9>&- &
+  return "$released"
 }
 
 # address_drop: with nft or iptables, whichever there is; without either, a client may get an answer of a connection
 # that is about to end. A file says that packets are dropped, for an address_up after a release that was killed.
 address_drop() {
-    [ "$bits" = 32 ] && family=ip || family=ip6
-    table=reveille_$(printf %s "$ip" | tr -c '0-9a-f' _)
-    if command -v nft >/dev/null; then
-        echo "nft delete table inet $table" >"$RV_DIR/dropped-$ip"
-        nft -f - 2>/dev/null <<RULES
+  [ "$bits" = 32 ] && family=ip || family=ip6
+  table=reveille_$(printf %s "$ip" | tr -c '0-9a-f' _)
+  if command -v nft >/dev/null; then
+    echo "nft delete table inet $table" >"$RV_DIR/dropped-$ip"
+    nft -f - 2>/dev/null <<RULES
 table inet $table {
-    chain incoming {
-        type filter hook input priority -300
-        $family daddr $ip drop
-    }
+  chain incoming {
+    type filter hook input priority -300
+    $family daddr $ip drop
+  }
 }
 RULES
-    elif command -v "${family}tables" >/dev/null; then
-        echo "${family}tables -w -D INPUT -d $ip -j DROP" >"$RV_DIR/dropped-$ip"
-        "${family}tables" -w -I INPUT -d "$ip" -j DROP 2>/dev/null
-    fi
+  elif command -v "${family}tables" >/dev/null; then
+    echo "${family}tables -w -D INPUT -d $ip -j DROP" >"$RV_DIR/dropped-$ip"
+    "${family}tables" -w -I INPUT -d "$ip" -j DROP 2>/dev/null
+  fi
 }
 
 # address_undrop: ends the drop of `ip`, if one was left.
 address_undrop() {
-    [ -f "$RV_DIR/dropped-$ip" ] || return 0
-    sh "$RV_DIR/dropped-$ip" 2>/dev/null
-    rm -f "$RV_DIR/dropped-$ip"
+  [ -f "$RV_DIR/dropped-$ip" ] || return 0
+  sh "$RV_DIR/dropped-$ip" 2>/dev/null
+  rm -f "$RV_DIR/dropped-$ip"
 }
 
 # address_staged ADDRESS…: not held here, but a process may bind to it already.
 address_staged() (
-    address_absent "$@" || exit
-    address_options "$@"
-    for address in $addresses; do
-        address_find "$address"
-        address_bindable && continue
-        undo_keep "nonlocal-$bits" 0 && echo 1 >"$(address_nonlocal)" || exit
-    done
+  address_absent "$@" || exit
+  address_options "$@"
+  for address in $addresses; do
+    address_find "$address"
+    address_bindable && continue
+    undo_keep "nonlocal-$bits" 0 && echo 1 >"$(address_nonlocal)" || exit
+  done
 )
 
 address_nonlocal() {
-    [ "$bits" = 32 ] && echo /proc/sys/net/ipv4/ip_nonlocal_bind || echo /proc/sys/net/ipv6/ip_nonlocal_bind
+  [ "$bits" = 32 ] && echo /proc/sys/net/ipv4/ip_nonlocal_bind || echo /proc/sys/net/ipv6/ip_nonlocal_bind
 }
 
 address_bindable() {
-    [ "$(cat "$(address_nonlocal)")" = 1 ]
+  [ "$(cat "$(address_nonlocal)")" = 1 ]
 }
 
 # address_back [--check MS] ADDRESS…: puts each address back to what it was before this run touched it.
 address_back() (
-    address_options "$@"
-    undoing=yes
-    for address in $addresses; do
-        address_find "$address"
-        if undo_recall "nonlocal-$bits"; then
-            echo "$kept" >"$(address_nonlocal)" && undo_forget "nonlocal-$bits" || exit
-        fi
-        undo_recall "address-$ip" || continue
-        case $kept in
-            absent) address_absent "$address" ;;
-            *' forever') address_up --device "${kept% *}" --check "$check" "$address" ;;
-            *) address_up --device "${kept% *}" --check "$check" --lease "${kept#* }" "$address" ;;
-        esac && undo_forget "address-$ip" || exit
-    done
+  address_options "$@"
+  undoing=yes
+  for address in $addresses; do
+    address_find "$address"
+    if undo_recall "nonlocal-$bits"; then
+      echo "$kept" >"$(address_nonlocal)" && undo_forget "nonlocal-$bits" || exit
+    fi
+    undo_recall "address-$ip" || continue
+    case $kept in
+      absent) address_absent "$address" ;;
+      *' forever') address_up --device "${kept% *}" --check "$check" "$address" ;;
+      *) address_up --device "${kept% *}" --check "$check" --lease "${kept#* }" "$address" ;;
+    esac && undo_forget "address-$ip" || exit
+  done
 )

@@ -11,7 +11,11 @@ guard_enter() {
   guard_clock
   guard_deadline=$((guard_now + ${RV_GUARD_WAIT:-5} * 100))
   while :; do
-    if flock -n -s 9; then
+    flock -n -s 9
+    guard_locked=$?
+    # 1 is a conflict, more is a flock that does not work.
+    [ $guard_locked -le 1 ] || return 1
+    if [ $guard_locked -eq 0 ]; then
       guard_compare || return
       [ "$guard_found" -lt "$RV_EPOCH" ] || return 0
       # To raise the epoch one must be alone. Asking for that lets go of the shared lock, granted or not: what was read

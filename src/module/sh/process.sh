@@ -81,7 +81,8 @@ process_open() {
 process_begin() {
   process_open "$1" "$2"
   shift 2
-  mkdir -p "$dir" || exit
+  # Anyone may ask for facts; how it is started, and what it says, is for root.
+  [ -d "$dir" ] || (umask 022 && mkdir -p "$dir") || exit
   process_lock
   process_words "$@"
   process_state

@@ -41,12 +41,15 @@ start_spawn() {
   rm -f "$dir/go"
   # shellcheck disable=SC2094 # both ends of one pipe
   mkfifo "$dir/go" && exec 5<>"$dir/go" 7<"$dir/go" && rm -f "$dir/go" && : >"$dir/log" || return
-  pid=$(setsid -f sh -c "$start_child" "$RV_SERVICE/$name" "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&-)
+  # The mark by which tree_walk knows it and its descendants.
+  export REVEILLE_PROCESS="$RV_SERVICE/$name"
+  pid=$(setsid -f sh -c "$start_child" start "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&-)
   # A setsid without -f does not return; in the background, the program starts with SIGINT and SIGQUIT ignored.
-  [ -n "$pid" ] || pid=$(setsid sh -c "$start_child" "$RV_SERVICE/$name" "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&- &)
+  [ -n "$pid" ] || pid=$(setsid sh -c "$start_child" start "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&- &)
   start_record && echo go >&5
   start_status=$?
   exec 5>&- 7<&-
+  unset REVEILLE_PROCESS
   return $start_status
 }
 
@@ -57,7 +60,7 @@ start_record() {
   [ -z "$cgroup" ] || echo "$pid" >"$cgroup/cgroup.procs" || return
   quote "$cgroup"
   printf '%s\n' "pid=$pid" "start=$start" "boot=$boot" "cgroup=$quoted" "freezer=$freezer" "epoch=$RV_EPOCH" |
-    write_whole "$dir/record"
+    (umask 022 && write_whole "$dir/record")
 }
 
 # What the new process does until it becomes the program: says its number, lets go of all that is ours, waits for the word.
@@ -71,7 +74,6 @@ umask 022
 cd /
 unset RV_CGROUP RV_ROOT SSH_AUTH_SOCK SSH_CLIENT SSH_CONNECTION SSH_ORIGINAL_COMMAND SSH_TTY
 unset DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR XDG_SESSION_CLASS XDG_SESSION_ID XDG_SESSION_TYPE
-export REVEILLE_PROCESS="$0;"
 user=
 while [ "$1" != -- ]; do
   case $1 in

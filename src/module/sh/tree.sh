@@ -48,10 +48,7 @@ tree_home_is() {
 tree_scan() {
   tree='' tree_stopped='' tree_running=''
   if [ -n "$cgroup" ]; then
-    # shellcheck disable=SC2044 # the output is numbers
-    for tree_pid in $(find "$cgroup" -name cgroup.procs -exec cat {} + 2>/dev/null); do
-      stat_read "$tree_pid" && tree_add "$tree_pid" "$stat_state"
-    done
+    tree_list "$cgroup"
     return 0
   fi
   while read -r tree_pid tree_state; do
@@ -59,6 +56,16 @@ tree_scan() {
   done <<END
 $(tree_walk)
 END
+}
+
+# tree_list CGROUP: adds what is in it and below it.
+tree_list() {
+  while read -r tree_pid; do
+    if stat_read "$tree_pid"; then tree_add "$tree_pid" "$stat_state"; fi
+  done 2>/dev/null <"$1/cgroup.procs"
+  for tree_below in "$1"/*/; do
+    [ ! -d "$tree_below" ] || tree_list "$tree_below"
+  done
 }
 
 # tree_add PID STATE
@@ -74,7 +81,7 @@ tree_add() {
 # tree_walk: prints `pid state` of everything in the session or group, of what carries our mark in its environment, and
 # of all children of these. For hosts without cgroups.
 tree_walk() {
-  tree_marked=$(grep -lsF "REVEILLE_PROCESS=$RV_SERVICE/$name;" /proc/[0-9]*/environ)
+  tree_marked=$(grep -lszxF "REVEILLE_PROCESS=$RV_SERVICE/$name" /proc/[0-9]*/environ 2>/dev/null)
   # shellcheck disable=SC2002 # a file that is gone by now must not end awk
   cat /proc/[0-9]*/stat 2>/dev/null | awk -v leader="$pid" -v start="$start" -v marked="$tree_marked" '
     # A name may hold newlines: go on until the line ends as one of these lines ends.

@@ -1,5 +1,5 @@
-# Entry points of the `unit` module: unit_is, unit_asleep, unit_awake, unit_stopped, unit_undo. Needs guard.sh, undo.sh and
-# ready.sh. Each entry point runs in a shell of its own.
+# Entry points of the `unit` module: unit_is, unit_asleep, unit_awake, unit_stopped, unit_undo. Needs guard.sh, undo.sh,
+# record.sh and ready.sh. Each entry point runs in a shell of its own.
 # shellcheck shell=sh disable=SC2154 # `kept` is set by undo_recall
 #
 # RV_DIR/unit/NAME/record   the unit's cgroup, as shell assignment: lets facts look without asking systemd.
@@ -19,8 +19,8 @@ unit_asleep() {
   unit_begin asleep "$@" && unit_can_sleep || return
   case $state in
     asleep) ;;
-    awake) unit_freeze ;;
-    *) unit_start && unit_freeze ;;
+    awake | mixed) unit_freeze ;;
+    *) unit_start_asleep ;;
   esac && unit_enable && unit_record
 }
 
@@ -29,7 +29,7 @@ unit_awake() {
   unit_begin awake "$@" || return
   case $state in
     awake) ;;
-    asleep) unit_thaw ;;
+    asleep | mixed) unit_thaw ;;
     *) unit_start ;;
   esac && unit_enable && unit_record
 }
@@ -47,8 +47,8 @@ unit_undo() {
   unit_options --enabled "${kept#* }"
   unit_state
   case ${kept%% *} in
-    asleep) case $state in asleep) ;; awake) unit_freeze ;; *) unit_start && unit_freeze ;; esac ;;
-    awake) case $state in awake) ;; asleep) unit_thaw ;; *) unit_start ;; esac ;;
+    asleep) case $state in asleep) ;; awake | mixed) unit_freeze ;; *) unit_start_asleep ;; esac ;;
+    awake | mixed) case $state in awake) ;; asleep | mixed) unit_thaw ;; *) unit_start ;; esac ;;
     stopped) unit_stop ;;
   esac && unit_enable && unit_record && undo_forget "$key"
 }
@@ -85,9 +85,10 @@ unit_begin() {
   undo_recall "$key" || undo_keep "$key" "$state $unit_enabled"
 }
 
-# unit_state: asleep, awake, stopped, or moving (between two of them). Asks systemd once.
+# unit_state: asleep, awake, stopped, mixed (systemd calls it active, but a signal has stopped its main process) or moving
+# (between two of these). Asks systemd once.
 unit_state() {
-  load='' active='' frozen='' can_freeze='' watchdog='' cgroup=''
+  load='' active='' frozen='' can_freeze='' watchdog='' cgroup='' main_pid=0
   while IFS='=' read -r unit_key unit_value; do
     case $unit_key in
       LoadState) load=$unit_value ;;
@@ -96,9 +97,10 @@ unit_state() {
       CanFreeze) can_freeze=$unit_value ;;
       WatchdogUSec) watchdog=$unit_value ;;
       ControlGroup) cgroup=$unit_value ;;
+      MainPID) main_pid=$unit_value ;;
     esac
   done <<END
-$(systemctl show -p LoadState,ActiveState,FreezerState,CanFreeze,WatchdogUSec,ControlGroup -- "$unit")
+$(systemctl show -p LoadState,ActiveState,FreezerState,CanFreeze,WatchdogUSec,ControlGroup,MainPID -- "$unit")
 END
   [ -n "$load" ] || { echo "systemd does not answer on this host" >&2; exit 1; }
   case $active:$frozen in
@@ -107,9 +109,10 @@ END
     active: | active:running) state=awake ;;
     *) state=moving ;;
   esac
+  if [ "$state" = awake ] && stat_read "$main_pid" && [ "$stat_state" = T ]; then state=mixed; fi
 }
 
-# Refuses what would not stay asleep, before anything is changed.
+# Refuses what would not stay asleep.
 unit_can_sleep() {
   if [ -z "$frozen" ] || [ "$can_freeze" = no ]; then
     echo "systemd cannot freeze $unit here: that needs systemd 246 or later and cgroup v2" >&2
@@ -132,6 +135,15 @@ unit_start() {
   [ -z "$ready" ] || unit_await
 }
 
+# What cannot be put to sleep does not stay awake. Some of it shows only once the unit runs: systemd tells the watchdog of
+# no other.
+unit_start_asleep() {
+  unit_start && unit_freeze && return
+  unit_state
+  unit_stop
+  return 1
+}
+
 # A unit that ends while it is waited for will never be ready.
 unit_await() {
   trap 'echo "$unit is still not ready ($ready)" >&2; exit 124' HUP INT TERM
@@ -152,7 +164,6 @@ unit_pids() {
   done </proc/mounts
 }
 
-# The watchdog is asked for again: a service may have set one up when it started.
 unit_freeze() {
   unit_state
   unit_can_sleep || return
@@ -162,14 +173,15 @@ unit_freeze() {
 }
 
 unit_thaw() {
-  systemctl thaw -- "$unit" || return
+  [ "$frozen" = running ] || systemctl thaw -- "$unit" || return
   unit_state
+  [ "$state" != mixed ] || { systemctl kill -s CONT -- "$unit" && unit_state; } || return
   [ "$state" = awake ] || { echo "$unit did not wake: it is $active, $frozen" >&2; return 1; }
 }
 
 # A frozen unit cannot handle the signal that asks it to stop: thaw first.
 unit_stop() {
-  case $frozen in frozen* | freezing*) systemctl thaw -- "$unit" ;; esac
+  case $frozen in frozen* | freezing*) systemctl thaw -- "$unit" 2>/dev/null ;; esac
   [ "$state" = stopped ] || systemctl stop -- "$unit" || return
   unit_state
   [ "$state" = stopped ] || { echo "$unit did not stop: it is $active" >&2; return 1; }

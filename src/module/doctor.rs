@@ -1,0 +1,42 @@
+//! The scripts `doctor` asks hosts with; [`crate::doctor::Answer`] reads what they print. They change nothing.
+
+use super::words::Words;
+use super::{Library, Script};
+
+/// What the login itself costs. For the login user, in front of or behind other questions.
+pub fn login_script() -> String {
+    format!("{}\ndoctor_login\n", include_str!("sh/doctor.sh"))
+}
+
+/// What a service's commands would find: for the user they run as. Each of `asks` is answered by its place.
+pub fn host_script<'a>(
+    login: Option<&str>,
+    programs: impl IntoIterator<Item = &'a str>,
+    asks: impl IntoIterator<Item = &'a Script>,
+) -> String {
+    let asks: Vec<&Script> = asks.into_iter().collect();
+    let mut text = String::from("RV_SERVICE=- RV_RUN=- RV_EPOCH=0\nRV_DIR=${RV_ROOT:-/run/reveille}/-\n");
+    text.push_str(include_str!("sh/doctor.sh"));
+    let libraries: std::collections::BTreeSet<Library> =
+        asks.iter().flat_map(|ask| ask.library.iter().copied()).collect();
+    for library in libraries {
+        text.push_str(library.text());
+    }
+    text.push_str("doctor_room\ndoctor_freezer\ndoctor_links\n");
+    let login = login.map_or("\"$(id -un)\"".to_owned(), quoted);
+    let mut line = |line: String| text.extend([line.as_str(), "\n"]);
+    line(format!("doctor_sessions {login}"));
+    for program in programs {
+        let word = quoted(program);
+        line(format!("command -v {word} >/dev/null 2>&1 || echo missing {word}"));
+    }
+    for (place, ask) in asks.iter().enumerate() {
+        line(format!("said=$( {{ {}\n}} 2>&1 </dev/null)", ask.act));
+        line(format!("doctor_checked {place} $? \"$said\""));
+    }
+    text
+}
+
+fn quoted(text: &str) -> String {
+    Words::of(text).line().unwrap_or_default()
+}
