@@ -136,7 +136,11 @@ impl Stage {
     fn run(&self, turns: &[Turn]) -> Vec<(i32, String)> {
         let mut script = self.prelude();
         for turn in turns {
-            let _ = writeln!(script, "{}\nrv_code=$?; echo; echo \"@@ $rv_code\"", turn.command.replace(NET, &self.net));
+            let _ = writeln!(
+                script,
+                "{}\nrv_code=$?; echo; echo \"@@ $rv_code\"",
+                turn.command.replace(NET, &self.net)
+            );
         }
         let log = self.site.path().join(".said");
         let file = fs::File::create(&log).unwrap();
@@ -153,7 +157,10 @@ impl Stage {
                 None => output += &format!("{line}\n"),
             }
         }
-        results.iter().map(|(code, said)| (*code, said.strip_suffix('\n').unwrap_or(said).to_owned())).collect()
+        results
+            .iter()
+            .map(|(code, said)| (*code, said.strip_suffix('\n').unwrap_or(said).to_owned()))
+            .collect()
     }
 
     /// `reveille` by its name, with the lab kept apart from others.
@@ -176,9 +183,7 @@ impl Stage {
 
     fn in_the_pages_names(&self, said: &str) -> String {
         let site = self.site.path().to_str().expect("a temporary folder's name is text");
-        said.replace(site, SITE)
-            .replace(self.lab.to_str().expect("of ASCII"), LAB)
-            .replace(&self.net, NET)
+        said.replace(site, SITE).replace(self.lab.to_str().expect("of ASCII"), LAB).replace(&self.net, NET)
     }
 }
 
