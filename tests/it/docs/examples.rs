@@ -47,7 +47,9 @@ fn check_alone(block: &Block, place: &str) -> String {
     let (site, mut found) = Site::load(folder.path(), &LoadOptions::default());
     found.extend(check::check(&site));
     diagnostic::sort(&mut found, &site.sources);
-    diagnostic::render_all(&found, &site.sources, false).trim_start_matches("0 errors, 0 warnings\n").to_owned()
+    diagnostic::render_all(&found, &site.sources, false)
+        .trim_start_matches("0 errors, 0 warnings\n")
+        .to_owned()
 }
 
 pub fn copy(from: &Path, to: &Path) {

@@ -10,7 +10,9 @@ fn the_commands_are_those_of_the_program() {
     for page in pages() {
         page.hold("command", |path| {
             let command = path.split(' ').skip(1).fold(&program, |command, name| {
-                command.find_subcommand(name).unwrap_or_else(|| panic!("{}: no `{path}`", page.path.display()))
+                command
+                    .find_subcommand(name)
+                    .unwrap_or_else(|| panic!("{}: no `{path}`", page.path.display()))
             });
             section(path, command)
         });
@@ -52,8 +54,12 @@ fn row(arg: &Arg) -> String {
         (false, false) => format!("`{} {value}`", flags.join("`, `")),
     };
     let mut help = arg.get_help().map(|help| help.to_string().replace('|', "\\|")).unwrap_or_default();
-    let words: Vec<String> =
-        arg.get_possible_values().iter().filter(|_| arg.get_action().takes_values()).map(|word| format!("`{}`", word.get_name())).collect();
+    let words: Vec<String> = arg
+        .get_possible_values()
+        .iter()
+        .filter(|_| arg.get_action().takes_values())
+        .map(|word| format!("`{}`", word.get_name()))
+        .collect();
     if !words.is_empty() {
         help = format!("{help}{}{}", if help.is_empty() { "" } else { ": " }, words.join(", "));
     }

@@ -23,10 +23,14 @@ fn links_lead_somewhere() {
 #[test]
 fn every_page_is_in_the_table_of_contents() {
     let summary = Page::read("book/src/SUMMARY.md".into());
-    let listed: Vec<PathBuf> = links(&summary.text).iter().map(|link| Path::new("book/src").join(link)).collect();
+    let listed: Vec<PathBuf> =
+        links(&summary.text).iter().map(|link| Path::new("book/src").join(link)).collect();
     let in_book = |page: &Page| page.path.starts_with("book/src") && page.path != summary.path;
-    let missing: Vec<_> =
-        pages().into_iter().filter(|page| in_book(page) && !listed.contains(&page.path)).map(|page| page.path).collect();
+    let missing: Vec<_> = pages()
+        .into_iter()
+        .filter(|page| in_book(page) && !listed.contains(&page.path))
+        .map(|page| page.path)
+        .collect();
     assert!(missing.is_empty(), "not in SUMMARY.md: {missing:?}");
 }
 

@@ -79,7 +79,11 @@ impl Page {
             let name = line.strip_prefix("<!-- ").and_then(|text| text.strip_suffix(" -->"));
             if let Some(name) = name.and_then(|text| text.strip_prefix(word)?.strip_prefix(' ')) {
                 wanted.push_str(&format!("\n{}\n<!-- end -->\n", write(name)));
-                assert!(lines.any(|line| line == "<!-- end -->"), "{}: `{line}` has no end", self.path.display());
+                assert!(
+                    lines.any(|line| line == "<!-- end -->"),
+                    "{}: `{line}` has no end",
+                    self.path.display()
+                );
             }
         }
         if std::env::var_os("REVEILLE_UPDATE").is_some() {

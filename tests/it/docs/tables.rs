@@ -81,7 +81,8 @@ fn is_words(node: &Value) -> bool {
 /// The fixed words that may stand here, each with its meaning.
 fn words(node: &Value) -> Vec<(String, String)> {
     let one_of = node["oneOf"].as_array().into_iter().flatten();
-    let of = one_of.filter_map(|word| Some((word["const"].as_str()?.to_owned(), words_of(&word["description"]))));
+    let of =
+        one_of.filter_map(|word| Some((word["const"].as_str()?.to_owned(), words_of(&word["description"]))));
     let plain = node["enum"].as_array().into_iter().flatten();
     of.chain(plain.filter_map(|word| Some((word.as_str()?.to_owned(), String::new())))).collect()
 }
@@ -106,7 +107,9 @@ fn rows(node: &Value, root: &Value) -> Vec<String> {
     keys.map(|(key, value)| {
         let default = match &value["default"] {
             // Exactly one of several keys is needed: "needed" would say too much.
-            Value::Null if required.contains(&key.as_str()) && !(alone && node["description"].is_string()) => {
+            Value::Null
+                if required.contains(&key.as_str()) && !(alone && node["description"].is_string()) =>
+            {
                 "needed".to_owned()
             }
             Value::Null => String::new(),
@@ -149,7 +152,8 @@ fn target<'a>(value: &'a Value, root: &'a Value) -> Option<&'a Value> {
 fn kind(value: &Value, root: &Value) -> String {
     if let Some(target) = target(value, root) {
         let words: Vec<String> = words(target).iter().map(|(word, _)| format!("`{word}`")).collect();
-        let reference = value["$ref"].as_str().or_else(|| value["allOf"][0]["$ref"].as_str()).unwrap_or_default();
+        let reference =
+            value["$ref"].as_str().or_else(|| value["allOf"][0]["$ref"].as_str()).unwrap_or_default();
         return match reference.rsplit('/').next().unwrap_or_default() {
             "TimeSpan" => "time".to_owned(),
             "ServiceName" | "StepId" | "HostName" => "name".to_owned(),
