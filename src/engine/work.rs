@@ -112,6 +112,15 @@ pub(super) async fn look(
     }
 }
 
+/// What a journal that cannot be written means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrecorded {
+    /// Forward: nothing is done that is not written down first.
+    Refuse,
+    /// Backward: a table left wrong would be worse.
+    GoOn,
+}
+
 /// Who writes a row, and where that is written down first.
 #[derive(Clone)]
 pub(super) struct Clerk<'a> {
@@ -135,7 +144,7 @@ impl Clerk<'_> {
             let Commit { primary, secondary, epoch, state } = commit.clone();
             Ok(Row { primary, secondary, epoch, state, last_run: Some(self.run.clone()) })
         };
-        self.change(step, service, change).await
+        self.change(step, service, Unrecorded::Refuse, change).await
     }
 
     /// Writes the row that `change` makes of the present one, if that differs in more than the run's name.
@@ -143,6 +152,7 @@ impl Clerk<'_> {
         &self,
         step: &StepRef,
         service: &ServiceName,
+        unrecorded: Unrecorded,
         change: impl Fn(Option<&Row>) -> Result<Row, String>,
     ) -> Result<Committed, String> {
         for _ in 0..COMMIT_TRIES {
@@ -158,10 +168,12 @@ impl Clerk<'_> {
                 before: before.clone(),
                 after: after.clone(),
             };
-            // Loudly, but not in the way: a table that is not written would be worse than a journal that is not.
-            let kept = self.journal.keep(&record).await;
-            if let Err(lost) = kept {
-                tracing::error!(%lost, %service, "committing without a journal");
+            match (self.journal.keep(&record).await, unrecorded) {
+                (Err(lost), Unrecorded::Refuse) => return Err(lost.to_string()),
+                (Err(lost), Unrecorded::GoOn) => {
+                    tracing::error!(%lost, %service, "written without a journal");
+                }
+                (Ok(()), _) => {}
             }
             table.services.insert(service.clone(), after);
             match self.write(table).await {

@@ -10,8 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::quantity::TimeSpan;
 use super::schema::one_key_of;
-use super::shape::{Argv, FromText, ListOr, TextOr, text_or};
+use super::shape::Argv;
 use super::source::Sp;
+pub use command::{CommandArgs, RunGuard, ShellArgs};
+pub use probe::{CommandProbe, HttpProbe, IcmpProbe, ProbeArgs, ProbeSpec, TcpProbe};
+
+mod command;
+mod probe;
 
 /// One module call: exactly one of these keys stands in each step.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,86 +58,6 @@ impl Action {
             Self::Sysctl(_) => "sysctl",
             Self::WaitFor(_) => "wait_for",
             Self::Probe(_) => "probe",
-        }
-    }
-}
-
-/// Runs one program with fixed arguments, no shell. Either the argument list itself, or a mapping.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(from = "ListOr<CommandMapping>")]
-#[schemars(with = "ListOr<CommandMapping>")]
-pub struct CommandArgs {
-    /// Program and arguments; each item stays one argument whatever its value holds.
-    pub argv: Vec<Sp<String>>,
-    pub guard: RunGuard,
-}
-
-/// Runs a POSIX shell text. A value in `{{ }}` arrives as data, never as code. Either the text itself, or a mapping.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(from = "TextOr<ShellMapping>")]
-#[schemars(with = "TextOr<ShellMapping>")]
-pub struct ShellArgs {
-    pub cmd: Sp<String>,
-    pub guard: RunGuard,
-}
-
-/// Where a `command` or `shell` runs, and when it has nothing to do.
-#[derive(Clone, Debug, Default)]
-pub struct RunGuard {
-    /// Nothing to do when this path exists.
-    pub creates: Option<Sp<String>>,
-    /// Nothing to do when this path does not exist.
-    pub removes: Option<Sp<String>>,
-    /// The working directory.
-    pub chdir: Option<Sp<String>>,
-}
-
-/// The long form of `command`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CommandMapping {
-    /// Program and arguments; each item stays one argument whatever its value holds.
-    argv: Argv,
-    /// Nothing to do when this path exists.
-    creates: Option<Sp<String>>,
-    /// Nothing to do when this path does not exist.
-    removes: Option<Sp<String>>,
-    /// The working directory.
-    chdir: Option<Sp<String>>,
-}
-
-/// The long form of `shell`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ShellMapping {
-    /// The shell text.
-    cmd: Sp<String>,
-    /// Nothing to do when this path exists.
-    creates: Option<Sp<String>>,
-    /// Nothing to do when this path does not exist.
-    removes: Option<Sp<String>>,
-    /// The working directory.
-    chdir: Option<Sp<String>>,
-}
-
-impl From<ListOr<CommandMapping>> for CommandArgs {
-    fn from(written: ListOr<CommandMapping>) -> Self {
-        match written {
-            ListOr::List(Argv(argv)) => Self { argv, guard: RunGuard::default() },
-            ListOr::Mapping(CommandMapping { argv: Argv(argv), creates, removes, chdir }) => {
-                Self { argv, guard: RunGuard { creates, removes, chdir } }
-            }
-        }
-    }
-}
-
-impl From<TextOr<ShellMapping>> for ShellArgs {
-    fn from(written: TextOr<ShellMapping>) -> Self {
-        match written {
-            TextOr::Scalar(cmd) => Self { cmd, guard: RunGuard::default() },
-            TextOr::Mapping(ShellMapping { cmd, creates, removes, chdir }) => {
-                Self { cmd, guard: RunGuard { creates, removes, chdir } }
-            }
         }
     }
 }
@@ -429,124 +354,4 @@ pub enum WaitForArgs {
     Absent(Sp<String>),
     /// This program exits with 0.
     Command(#[schemars(with = "Argv")] Vec<Sp<String>>),
-}
-
-/// A check from the controller: a named probe of the playbook, or one written in place.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename = "$reveille::shape")]
-#[schemars(untagged, rename = "ProbeArgs")]
-pub enum ProbeArgs {
-    #[serde(rename = "scalar")]
-    Named(Sp<String>),
-    #[serde(rename = "mapping")]
-    Inline(Box<ProbeSpec>),
-}
-
-/// One check, made as a client of the service would.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProbeSpec {
-    /// An echo request; the host alone is enough.
-    Icmp(
-        #[serde(deserialize_with = "text_or")]
-        #[schemars(with = "TextOr<IcmpProbe>")]
-        IcmpProbe,
-    ),
-    /// A TCP connection. It proves nothing about a process: the kernel accepts for a frozen one.
-    Tcp(TcpProbe),
-    /// An HTTP request and what must come back; the URL alone is enough.
-    Http(
-        #[serde(deserialize_with = "text_or")]
-        #[schemars(with = "TextOr<HttpProbe>")]
-        HttpProbe,
-    ),
-    /// A program run on the controller; exit 0 is good. The argument list alone is enough.
-    Command(CommandProbe),
-}
-
-/// An echo request.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IcmpProbe {
-    /// A name or an address.
-    pub host: Sp<String>,
-    /// How long to wait for the answer.
-    #[serde(default)]
-    pub timeout: Option<Sp<TimeSpan>>,
-}
-
-/// A TCP connection. It proves nothing about a process: the kernel accepts for a frozen one.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TcpProbe {
-    /// A name or an address.
-    pub host: Sp<String>,
-    /// The TCP port.
-    pub port: u16,
-    /// How long to wait for the connection.
-    #[serde(default)]
-    pub timeout: Option<Sp<TimeSpan>>,
-}
-
-/// An HTTP request and what must come back.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HttpProbe {
-    /// `http://…` or `https://…`.
-    pub url: Sp<String>,
-    /// The expected status.
-    #[serde(default = "ok")]
-    pub status: u16,
-    /// A text the body must hold.
-    #[serde(default)]
-    pub contains: Option<Sp<String>>,
-    /// How long the whole answer may take.
-    #[serde(default)]
-    pub timeout: Option<Sp<TimeSpan>>,
-}
-
-fn ok() -> u16 {
-    200
-}
-
-/// A program run on the controller; exit 0 is good.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(from = "ListOr<CommandProbeMapping>")]
-#[schemars(with = "ListOr<CommandProbeMapping>")]
-pub struct CommandProbe {
-    /// Program and arguments.
-    pub argv: Vec<Sp<String>>,
-    /// How long it may run.
-    pub timeout: Option<Sp<TimeSpan>>,
-}
-
-/// The long form of a `command` probe.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CommandProbeMapping {
-    /// Program and arguments.
-    argv: Argv,
-    /// How long it may run.
-    timeout: Option<Sp<TimeSpan>>,
-}
-
-impl From<ListOr<CommandProbeMapping>> for CommandProbe {
-    fn from(written: ListOr<CommandProbeMapping>) -> Self {
-        match written {
-            ListOr::List(Argv(argv)) => Self { argv, timeout: None },
-            ListOr::Mapping(CommandProbeMapping { argv: Argv(argv), timeout }) => Self { argv, timeout },
-        }
-    }
-}
-
-impl FromText for IcmpProbe {
-    fn from_text(host: Sp<String>) -> Self {
-        Self { host, timeout: None }
-    }
-}
-
-impl FromText for HttpProbe {
-    fn from_text(url: Sp<String>) -> Self {
-        Self { url, status: ok(), contains: None, timeout: None }
-    }
 }

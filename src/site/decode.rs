@@ -4,6 +4,8 @@
 //! JSON Schema, reports what is wrong and hands on a tree without it; [`places`] fills the type from that tree by
 //! serde. So one wrong value costs itself, not the rest of the file, and later checks still see that rest.
 
+mod keys;
+mod kinds;
 mod places;
 mod reader;
 mod words;

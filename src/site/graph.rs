@@ -1,6 +1,7 @@
 //! The order a playbook asks for: which step waits for which, and where it says so. Called by [`super::check`]
 //! (cycles, steps without an order) and by `plan` (the same edges, on real hosts).
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use petgraph::Direction;
@@ -142,8 +143,8 @@ impl PhaseGraph {
                 if edge.source() == start {
                     return Some(self.way_back(start, edge.target(), edge.weight(), &came_by));
                 }
-                if !came_by.contains_key(&edge.source()) {
-                    came_by.insert(edge.source(), (node, edge.weight()));
+                if let Entry::Vacant(new) = came_by.entry(edge.source()) {
+                    new.insert((node, edge.weight()));
                     open.push_back(edge.source());
                 }
             }

@@ -58,6 +58,7 @@ impl Site {
             shown.filter(|path| path.exists()).collect()
         };
         let paths: Vec<PathBuf> = if named.is_empty() { own() } else { named.to_vec() };
+        self.inventory_named = !named.is_empty();
         let before = self.sources.len();
         self.inventory = Inventory::load(&paths, &mut self.sources, out);
         self.inventory_files = self.sources.ids().skip(before).collect();

@@ -8,6 +8,7 @@ use super::action::{
     ProcessArgs, Ready, RunGuard, SysctlArgs, TcpProbe, TemplateArgs, UnitArgs, WaitForArgs,
 };
 use super::playbook::{Playbook, VarMap};
+use super::settings::Settings;
 use super::source::{Sp, Span};
 use super::step::{Step, Undo};
 
@@ -53,6 +54,15 @@ impl Step {
     }
 }
 
+impl Settings {
+    /// Every text of the settings.
+    pub fn texts(&self) -> Vec<Text<'_>> {
+        let mut texts = Texts::default();
+        texts.vars(&self.vars);
+        texts.0
+    }
+}
+
 impl Playbook {
     /// Every text outside the steps.
     pub fn texts(&self) -> Vec<Text<'_>> {
@@ -94,7 +104,7 @@ impl<'a> Texts<'a> {
             while let Some(inner) = open.pop() {
                 match inner {
                     Value::String(text) => {
-                        self.0.push(Text { kind: TextKind::Template, text, span: value.span })
+                        self.0.push(Text { kind: TextKind::Template, text, span: value.span });
                     }
                     Value::Array(items) => open.extend(items),
                     Value::Object(map) => open.extend(map.values()),
@@ -171,7 +181,7 @@ impl<'a> Texts<'a> {
     fn probe(&mut self, probe: &'a ProbeSpec) {
         match probe {
             ProbeSpec::Icmp(IcmpProbe { host, .. }) | ProbeSpec::Tcp(TcpProbe { host, .. }) => {
-                self.template(host)
+                self.template(host);
             }
             ProbeSpec::Http(HttpProbe { url, contains, .. }) => {
                 self.template(url);

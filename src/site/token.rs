@@ -43,16 +43,17 @@ fn step(written: &str, value: &str, style: Option<char>) -> Option<(usize, usize
     if next == '\\' && style == Some('"') {
         let broken_line = written[1..].starts_with(['\n', '\r']);
         let indent = written[1..].len() - written[1..].trim_start().len();
-        return match broken_line {
-            true => Some((1 + indent, 0)),
-            false => Some((escape_len(written), value.chars().next()?.len_utf8())),
+        return if broken_line {
+            Some((1 + indent, 0))
+        } else {
+            Some((escape_len(written), value.chars().next()?.len_utf8()))
         };
     }
     if written[..gap].contains('\n') {
         return Some((gap, value.len() - value.trim_start().len()));
     }
     let meant = value.chars().next()?;
-    let quote = if next == '\'' && style == Some('\'') { 1 } else { 0 };
+    let quote = usize::from(next == '\'' && style == Some('\''));
     (next == meant).then_some((next.len_utf8() + quote, meant.len_utf8()))
 }
 

@@ -73,6 +73,19 @@ impl TemplateError {
         }
     }
 
+    /// A filter or test called `name`, somewhere in `range`, that does not exist.
+    pub(super) fn unknown(kind: Engine, name: &str, text: &str, range: Range<usize>) -> Self {
+        let what = if kind == Engine::UnknownFilter { "filter" } else { "test" };
+        let written = text.get(range.clone()).unwrap_or_default();
+        let at = written.rfind(name).map_or(range.start, |at| range.start + at);
+        Self {
+            message: format!("there is no {what} `{name}`"),
+            range: Some(at..at + name.len()),
+            kind: ErrorKind::Syntax,
+            hint: Some("filters and tests are listed in the book under \"templates\"".to_owned()),
+        }
+    }
+
     /// A mistake that only showed while rendering `text` with `vars`. `found` are the variables the text reads.
     pub(super) fn rendering(
         error: &minijinja::Error,

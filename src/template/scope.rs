@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use minijinja::ErrorKind;
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Macro, Stmt, UnaryOpKind};
-use minijinja::machinery::{parse, parse_expr};
+use minijinja::machinery::{Span, parse, parse_expr};
 
 use super::engine::{PLAIN, syntax};
 use super::error::TemplateError;
@@ -22,7 +23,7 @@ pub struct Variable {
 /// `x | default(…)`) is left out, as is everything that a guard proves: `x` in `{% if x is defined %}{{ x }}`.
 ///
 /// # Errors
-/// The text is not a template.
+/// The text is not a template, or calls a filter or test that does not exist.
 pub fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
     of_template(text, true)
 }
@@ -46,14 +47,14 @@ fn of_template(text: &str, guards: bool) -> Result<Vec<Variable>, TemplateError>
     let tree = parse(text, "<text>", syntax()).map_err(|error| TemplateError::syntax(&error, text))?;
     let mut walk = Walk::new(guards);
     walk.statement(&tree);
-    Ok(walk.found)
+    walk.result(text)
 }
 
 fn expression(text: &str, guards: bool) -> Result<Vec<Variable>, TemplateError> {
     let tree = parse_expr(text).map_err(|error| TemplateError::syntax(&error, text))?;
     let mut walk = Walk::new(guards);
     walk.expression(&tree);
-    Ok(walk.found)
+    walk.result(text)
 }
 
 struct Walk {
@@ -63,6 +64,8 @@ struct Walk {
     /// Paths that are defined wherever the walk stands.
     proved: Vec<String>,
     found: Vec<Variable>,
+    /// The first filter or test that does not exist: the engine itself would notice only when it gets there.
+    unknown: Option<(ErrorKind, String, Range<usize>)>,
 }
 
 impl Walk {
@@ -70,7 +73,23 @@ impl Walk {
         let globals = PLAIN.globals().map(|(name, _)| name.to_owned());
         let builtin = ["loop", "self", "super", "caller"].map(str::to_owned);
         let assigned = vec![globals.chain(builtin).collect()];
-        Self { guards, assigned, proved: Vec::new(), found: Vec::new() }
+        Self { guards, assigned, proved: Vec::new(), found: Vec::new(), unknown: None }
+    }
+
+    fn result(self, text: &str) -> Result<Vec<Variable>, TemplateError> {
+        match self.unknown {
+            Some((kind, name, range)) if self.guards => Err(TemplateError::unknown(kind, &name, text, range)),
+            _ => Ok(self.found),
+        }
+    }
+
+    fn called(&mut self, name: &str, kind: ErrorKind, at: Span) {
+        let probe =
+            if kind == ErrorKind::UnknownFilter { format!("1|{name}") } else { format!("1 is {name}") };
+        let refused = PLAIN.compile_expression(&probe).and_then(|probe| probe.eval(()));
+        if self.unknown.is_none() && refused.is_err_and(|error| error.kind() == kind) {
+            self.unknown = Some((kind, name.to_owned(), at.start_offset as usize..at.end_offset as usize));
+        }
     }
 
     fn block(&mut self, body: &[Stmt<'_>]) {
@@ -207,6 +226,7 @@ impl Walk {
                 });
             }
             Expr::Filter(e) => {
+                self.called(e.name, ErrorKind::UnknownFilter, e.span());
                 match &e.expr {
                     Some(input) if matches!(e.name, "default" | "d") => self.guarded(input),
                     input => input.iter().for_each(|input| self.expression(input)),
@@ -214,6 +234,7 @@ impl Walk {
                 self.arguments(&e.args);
             }
             Expr::Test(e) => {
+                self.called(e.name, ErrorKind::UnknownTest, e.span());
                 match e.name {
                     "defined" | "undefined" => self.guarded(&e.expr),
                     _ => self.expression(&e.expr),
@@ -323,6 +344,15 @@ fn proves(test: &Expr<'_>, truth: bool, proved: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_that_does_not_exist_is_found_where_it_may_never_run() {
+        let text = "{% if false %}{{ a | upper | nofilter(b) }}{% endif %}{{ c is notest }}";
+        let error = variables(text).expect_err("there is no such filter");
+        assert_eq!(error.range.map(|range| &text[range]), Some("nofilter"));
+        assert!(variables("{{ 'a | nofilter' | default(1) | bool }} {{ x is defined }}").is_ok());
+        assert!(variables("{{ c is notest }}").is_err_and(|error| error.message.contains("`notest`")));
+    }
 
     fn paths(text: &str) -> Vec<String> {
         let found = variables(text).expect("a template");

@@ -12,8 +12,9 @@ use reveille::site::{Site, check, diagnostic};
 
 fn fixtures() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir("tests/fixtures/check")
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("tests run in the repository")
+        .flatten()
+        .map(|entry| entry.path())
         .filter(|path| path.is_dir())
         .collect();
     folders.sort();
@@ -171,4 +172,26 @@ proptest! {
         }
         diagnostic::render_all(&found, &site.sources, true);
     }
+}
+
+/// The whole program: nothing on stdout but data, exit 5, and no colour where nobody looks.
+#[test]
+fn the_program_refuses_a_site_with_mistakes() {
+    let check = |site: &str, flags: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_reveille"))
+            .arg("check")
+            .args(flags)
+            .current_dir(Path::new("tests/fixtures/check").join(site))
+            .output()
+            .unwrap()
+    };
+    let bad = check("12-twelve", &[]);
+    assert_eq!((bad.status.code(), bad.stdout.len()), (Some(5), 0));
+    let said = String::from_utf8(bad.stderr).unwrap();
+    assert!(said.contains("--> playbooks/web.yml:15:19") && said.contains("12 errors, 0 warnings"), "{said}");
+    let document: serde_json::Value =
+        serde_json::from_slice(&check("12-twelve", &["--json"]).stdout).unwrap();
+    assert_eq!(document["diagnostics"].as_array().unwrap().len(), 12);
+    let good = check("00-clean", &["-q"]);
+    assert_eq!((good.status.code(), good.stdout.len(), good.stderr.len()), (Some(0), 0, 0));
 }

@@ -19,7 +19,7 @@ fn read(text: &str) -> (Playbook, Sources) {
     let mut found = Vec::new();
     let playbook = decode::file(file, &sources, &mut found, &mut decode::Lost::default());
     assert!(found.is_empty(), "{found:?}");
-    (playbook.unwrap(), sources)
+    (playbook.expect("a playbook without mistakes"), sources)
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn the_example_of_the_design_is_read_whole() {
     assert_eq!(web.addresses[0].to_string(), "10.83.0.80/24");
     assert_eq!(web.detection.timeout.value, TimeSpan::from_millis(500));
     assert_eq!(web.overload["slow"].rounds, 3);
-    assert_eq!(web.placement.prefer[1].weight.value, 5.0);
+    assert!((web.placement.prefer[1].weight.value - 5.0).abs() < f64::EPSILON);
     let ProbeSpec::Http(page) = &web.probes["page"].value else { panic!("an http probe") };
     assert_eq!(sources.place(page.url.span).split_once(':').unwrap().1, "10:24");
     let syntax = &web.prepare[2];

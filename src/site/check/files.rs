@@ -6,7 +6,7 @@ use crate::site::action::Action;
 use crate::site::diagnostic::Diagnostic;
 use crate::site::reads::included;
 use crate::site::source::{FileId, Sp, Span};
-use crate::template::Engine;
+use crate::template;
 
 pub(super) fn check(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
     for (_, step) in subject.playbook.steps() {
@@ -44,7 +44,7 @@ fn template(subject: &Subject<'_>, src: &Sp<String>, out: &mut Vec<Diagnostic>) 
 fn contents(subject: &Subject<'_>, file: FileId, out: &mut Vec<Diagnostic>) {
     let text = subject.site.sources.text(file);
     let whole = Span { file, start: 0, end: 0 };
-    if let Err(error) = Engine::default().register("<file>", text) {
+    if let Err(error) = template::variables(text) {
         let span =
             error.range.clone().map_or(whole, |range| Span { file, start: range.start, end: range.end });
         out.push(template_error("template-syntax", &error, span));

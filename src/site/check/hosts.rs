@@ -6,6 +6,7 @@ use super::Subject;
 use super::pool::{Pool, PoolHost};
 use crate::site::Site;
 use crate::site::diagnostic::{Diagnostic, Severity};
+use crate::site::id::HostName;
 use crate::site::inventory::ConnectionDefaults;
 use crate::site::playbook::Playbook;
 use crate::site::source::Span;
@@ -17,7 +18,7 @@ const CONTROLLER: [&str; 2] = ["controller", "localhost"];
 
 /// What the inventory says of reaching its hosts must be possible.
 pub(super) fn check_inventory(site: &Site, out: &mut Vec<Diagnostic>) {
-    for path in &site.settings.inventory {
+    for path in site.settings.inventory.iter().filter(|_| !site.inventory_named) {
         if path.span != Span::default() && !site.root.join(&path.value).exists() {
             let message = format!("there is no inventory `{}`", path.value.display());
             out.push(Diagnostic::error("missing-file", path.span, message));
@@ -74,7 +75,7 @@ pub(super) fn pool(site: &Site, playbook: &Playbook, out: &mut Vec<Diagnostic>) 
 }
 
 pub(super) fn check(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
-    let known: Vec<&str> = subject.site.inventory.hosts().map(|host| host.as_str()).collect();
+    let known: Vec<&str> = subject.site.inventory.hosts().map(HostName::as_str).collect();
     for (_, step) in subject.playbook.steps() {
         let Some(to) = &step.delegate_to else { continue };
         let fits = to.contains("{{") || CONTROLLER.contains(&to.as_str()) || known.contains(&to.as_str());

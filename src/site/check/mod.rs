@@ -38,6 +38,8 @@ pub fn check(site: &Site) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     services::check(site, &mut out);
     names::check_settings(site, &mut out);
+    texts::check_settings(site, &mut out);
+    prudence::check_settings(&site.settings, &mut out);
     hosts::check_inventory(site, &mut out);
     for playbook in site.all_playbooks() {
         let pool = hosts::pool(site, playbook, &mut out);

@@ -7,6 +7,7 @@ use super::Subject;
 use crate::site::action::Action;
 use crate::site::diagnostic::Diagnostic;
 use crate::site::quantity::TimeSpan;
+use crate::site::settings::Settings;
 use crate::site::source::Sp;
 use crate::site::step::Step;
 use crate::site::texts::{Text, TextKind};
@@ -34,6 +35,20 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
         limits(step, out);
         mode(step, out);
         arguments(subject, step, &secrets, out);
+    }
+}
+
+/// Limits of the whole site, and where its state is kept.
+pub(super) fn check_settings(settings: &Settings, out: &mut Vec<Diagnostic>) {
+    let store = &settings.store;
+    let kinds = ["file", "etcd"];
+    match store.split_once(':') {
+        Some((kind, place)) if kinds.contains(&kind) && !place.is_empty() => {}
+        _ => {
+            let message = format!("`{}` is not a store", store.value);
+            let diagnostic = Diagnostic::error("unknown-store", store.span, message);
+            out.push(diagnostic.hint("`file:FOLDER`, such as `file:.reveille`, or `etcd:URL`"));
+        }
     }
 }
 

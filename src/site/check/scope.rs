@@ -102,13 +102,12 @@ impl<'a> Scope<'a> {
         let mut path = read.path.split('.');
         let (name, next) = (path.next().unwrap_or_default(), path.next());
         let on_result = read.kind == TextKind::ResultExpression;
-        let own_result =
-            on_result && self.later.get(name).is_some_and(|why| why.starts_with("the step itself"));
+        let is_own = on_result && self.later.get(name).is_some_and(|why| why.starts_with("the step itself"));
         match (name, next) {
             ("host" | "primary" | "secondary", Some(variable)) => self.of_host(variable),
             ("facts", Some(fact)) if read.kind == TextKind::Placement => among(&FACTS, fact, 1),
             ("facts", None) if read.kind == TextKind::Placement => Verdict::Known,
-            _ if self.results.contains(name) || own_result => {
+            _ if self.results.contains(name) || is_own => {
                 next.map_or(Verdict::Known, |key| among(&RESULT, key, 1))
             }
             _ if self.names.contains(name) || (on_result && RESULT.contains(&name)) => Verdict::Known,

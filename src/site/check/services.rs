@@ -23,9 +23,10 @@ pub(super) fn check(site: &Site, out: &mut Vec<Diagnostic>) {
             else {
                 continue;
             };
-            let message = match *service == playbook.service.value {
-                true => format!("address {} stands twice", address.ip()),
-                false => format!("address {} belongs to service `{service}` already", address.ip()),
+            let message = if *service == playbook.service.value {
+                format!("address {} stands twice", address.ip())
+            } else {
+                format!("address {} belongs to service `{service}` already", address.ip())
             };
             out.push(Diagnostic::error("duplicate-address", address.span, message).related(first, "here"));
         }

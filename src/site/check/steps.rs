@@ -59,13 +59,8 @@ fn follow(subject: &Subject<'_>, at: StepAt, verb: &str, to: &Sp<String>, out: &
 }
 
 fn unknown(playbook: &Playbook, phase: Phase, verb: &str, id: &StepId, to: &Sp<String>) -> Diagnostic {
-    let known: Vec<(String, StepAt)> = playbook
-        .steps()
-        .map(|(at, step)| match at.phase == phase {
-            true => (step.id.to_string(), at),
-            false => (format!("{}.{}", at.phase, step.id.value), at),
-        })
-        .collect();
+    let known: Vec<(String, StepAt)> =
+        playbook.steps().map(|(at, _)| (called(playbook, at, at.phase == phase), at)).collect();
     let elsewhere = known.iter().find(|(name, _)| name.split_once('.').is_some_and(|(_, id)| id == to.value));
     let meant = match nearest(to, known.iter().map(|(name, _)| name.as_str())) {
         Some(name) => known.iter().find(|(known, _)| known == name),
@@ -79,6 +74,12 @@ fn unknown(playbook: &Playbook, phase: Phase, verb: &str, id: &StepId, to: &Sp<S
             .hint(format!("did you mean `{name}`?")),
         None => diagnostic,
     }
+}
+
+/// A step's name: its id alone where the phase is plain.
+fn called(playbook: &Playbook, at: StepAt, plain: bool) -> String {
+    let id = &at.of(playbook).id.value;
+    if plain { id.to_string() } else { format!("{}.{id}", at.phase) }
 }
 
 /// The phase in which a reference was looked up.
@@ -95,11 +96,8 @@ fn cycles(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
     for links in subject.graph.cycles() {
         let Some((start, first)) = links.first() else { continue };
         let one_phase = links.iter().all(|(at, _)| at.phase == start.phase);
-        let name = |at: &StepAt| match one_phase {
-            true => at.of(subject.playbook).id.to_string(),
-            false => format!("{}.{}", at.phase, at.of(subject.playbook).id.value),
-        };
-        let names: Vec<String> = links.iter().map(|(at, _)| at).chain([start]).map(name).collect();
+        let round = links.iter().map(|(at, _)| *at).chain([*start]);
+        let names: Vec<String> = round.map(|at| called(subject.playbook, at, one_phase)).collect();
         let says = |i: usize, why: &Why| match why {
             Why::Needs => format!("{} needs {}", names[i], names[i + 1]),
             Why::After => format!("{} waits for {}", names[i], names[i + 1]),

@@ -3,31 +3,36 @@
 
 use super::Subject;
 use super::scope::{Scope, Verdict};
+use crate::site::Site;
 use crate::site::diagnostic::{Diagnostic, Severity};
-use crate::site::reads::Read;
+use crate::site::reads::{self, Read};
 use crate::site::source::Span;
 use crate::site::texts::{Text, TextKind};
 use crate::site::token;
-use crate::template::{Engine, ErrorKind, TemplateError, check_shell};
+use crate::template::{ErrorKind, TemplateError, check_shell};
+
+/// The settings' own texts must compile; what they read depends on the playbook.
+pub(super) fn check_settings(site: &Site, out: &mut Vec<Diagnostic>) {
+    site.settings.texts().into_iter().for_each(|text| compile(site, text, out));
+}
 
 pub(super) fn check(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
     let scope = Scope::of(subject);
     for text in subject.playbook.texts() {
-        compile(subject, text, out);
+        compile(subject.site, text, out);
         report(subject, &scope, subject.site.reads_of(text), out);
     }
     for (at, step) in subject.playbook.steps() {
-        step.texts().into_iter().for_each(|text| compile(subject, text, out));
+        step.texts().into_iter().for_each(|text| compile(subject.site, text, out));
         report(subject, &scope.within(subject, at), subject.site.reads(step), out);
     }
 }
 
 /// A text must be what its place asks for.
-fn compile(subject: &Subject<'_>, text: Text<'_>, out: &mut Vec<Diagnostic>) {
+fn compile(site: &Site, text: Text<'_>, out: &mut Vec<Diagnostic>) {
     let result = match text.kind {
-        TextKind::Template => Engine::default().register("<text>", text.text),
-        TextKind::Shell => check_shell(text.text),
-        _ => crate::site::reads::variables(text).map(drop),
+        TextKind::Shell => check_shell(text.text).and_then(|()| reads::variables(text).map(drop)),
+        _ => reads::variables(text).map(drop),
     };
     let code = match text.kind {
         TextKind::Template | TextKind::Shell => "template-syntax",
@@ -35,7 +40,7 @@ fn compile(subject: &Subject<'_>, text: Text<'_>, out: &mut Vec<Diagnostic>) {
     };
     if let Err(error) = result {
         let range = error.range.clone().unwrap_or(0..text.text.len());
-        let span = token::part(&subject.site.sources, text.span, text.text, range);
+        let span = token::part(&site.sources, text.span, text.text, range);
         out.push(template_error(code, &error, span));
     }
 }

@@ -7,7 +7,9 @@
 use serde_json::Value as Json;
 
 use super::Lost;
-use super::words::{ansible_word, check_format};
+use super::keys::{Keys, Named};
+use super::kinds::{accepts, branches, kind_in_words, list_of, words_of};
+use super::words::check_format;
 use crate::site::diagnostic::{Diagnostic, nearest};
 use crate::site::source::{Sources, Span};
 use crate::site::yaml::{Key, Node, Value};
@@ -16,11 +18,11 @@ use crate::site::yaml::{Key, Node, Value};
 pub(super) struct Reader<'a> {
     root: &'a Json,
     sources: &'a Sources,
-    out: &'a mut Vec<Diagnostic>,
+    pub(super) out: &'a mut Vec<Diagnostic>,
     lost: &'a mut Lost,
 }
 
-type Pair = (Key, Node);
+pub(super) type Pair = (Key, Node);
 
 impl<'a> Reader<'a> {
     pub(super) fn new(
@@ -215,68 +217,6 @@ impl<'a> Reader<'a> {
         Some(Node { value: Value::Map(pairs), span: node.span })
     }
 
-    /// The schema for a key, after saying what is wrong with the key.
-    fn named(
-        &mut self,
-        key: &Key,
-        keys: &Keys<'a>,
-        before: &[(Key, &Node, &'a Json)],
-        what: &str,
-    ) -> Named<'a> {
-        let name = match keys.schema(&key.text) {
-            Some(_) => key.text.clone(),
-            None => match self.unknown_key(key, &keys.names(), what) {
-                Some(name) if before.iter().all(|(key, ..)| key.text != name) => name.to_owned(),
-                _ => return Named::Unknown,
-            },
-        };
-        if let Some((first, ..)) = before.iter().find(|(key, ..)| key.text == name) {
-            if !self.is_alias(key.span) {
-                let message = format!("`{name}` stands twice in {what}");
-                self.out.push(
-                    Diagnostic::error("repeated-key", key.span, message).related(first.span, "first here"),
-                );
-            }
-            return Named::Again;
-        }
-        keys.schema(&name).map_or(Named::Unknown, |schema| Named::As(name, schema))
-    }
-
-    /// Reports a key nobody knows; returns the one that was most likely meant.
-    fn unknown_key<'k>(&mut self, key: &Key, names: &[&'k str], what: &str) -> Option<&'k str> {
-        let meant = nearest(&key.text, names.iter().copied());
-        let diagnostic =
-            Diagnostic::error("unknown-key", key.span, format!("{what} has no key `{}`", key.text));
-        self.out.push(match (meant, ansible_word(&key.text)) {
-            (None, Some(advice)) => diagnostic.hint(advice),
-            (None, None) if names.len() <= 14 => diagnostic.hint(format!("its keys are {}", list_of(names))),
-            _ => diagnostic.did_you_mean(&key.text, names.iter().copied()),
-        });
-        meant
-    }
-
-    fn report_missing(&mut self, node: &Node, written: &[&Key], keys: &Keys<'a>, unknown: bool, what: &str) {
-        for name in keys.required.iter().filter(|name| written.iter().all(|key| key.text != **name)) {
-            let message = format!("{what} has no `{name}`");
-            self.out.push(Diagnostic::error("missing-key", node.span, message));
-        }
-        let chosen: Vec<&&Key> =
-            written.iter().filter(|key| keys.exactly_one.contains(&key.text.as_str())).collect();
-        match chosen.as_slice() {
-            [] if !keys.exactly_one.is_empty() && !unknown => {
-                let message = format!("{what} needs one more key that says what it does");
-                let hint = format!("exactly one of {}", list_of(&keys.exactly_one));
-                self.out.push(Diagnostic::error("exactly-one", node.span, message).hint(hint));
-            }
-            [first, .., last] => {
-                let message = format!("{what} has both `{}` and `{}`", first.text, last.text);
-                let diagnostic = Diagnostic::error("exactly-one", last.span, message);
-                self.out.push(diagnostic.related(first.span, "exactly one of them may stand here"));
-            }
-            _ => {}
-        }
-    }
-
     fn text(&mut self, node: &Node, text: &str, schema: &'a Json, what: &str) -> Option<Node> {
         let words = words_of(&[schema]);
         if !words.is_empty() {
@@ -347,117 +287,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    fn written(&self, span: Span) -> &'a str {
+    pub(super) fn written(&self, span: Span) -> &'a str {
         self.sources.text(span.file).get(span.start..span.end).unwrap_or_default()
     }
-
-    /// Whether this stands here through an alias or a merge key, written elsewhere.
-    fn is_alias(&self, span: Span) -> bool {
-        self.written(span).starts_with('*')
-    }
-}
-
-/// What became of a key.
-enum Named<'a> {
-    As(String, &'a Json),
-    /// Reported as a repetition.
-    Again,
-    /// Reported as unknown.
-    Unknown,
-}
-
-/// What a mapping may and must hold.
-struct Keys<'a> {
-    known: Option<&'a serde_json::Map<String, Json>>,
-    others: Option<&'a Json>,
-    required: Vec<&'a str>,
-    exactly_one: Vec<&'a str>,
-    hoist: Option<&'a str>,
-}
-
-impl<'a> Keys<'a> {
-    fn of(schema: &'a Json) -> Self {
-        let names = |of: &'a Json| of["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
-        Self {
-            known: schema["properties"].as_object(),
-            others: schema.get("additionalProperties").filter(|others| **others != Json::Bool(false)),
-            required: names(schema).collect(),
-            exactly_one: schema["oneOf"].as_array().into_iter().flatten().flat_map(names).collect(),
-            hoist: schema["x-hoist"].as_str(),
-        }
-    }
-
-    fn schema(&self, key: &str) -> Option<&'a Json> {
-        self.known.and_then(|known| known.get(key)).or(self.others)
-    }
-
-    fn names(&self) -> Vec<&'a str> {
-        self.known.into_iter().flat_map(|known| known.keys().map(String::as_str)).collect()
-    }
-
-    /// The pairs, if all that is needed is among them; a hoisted key moved to where its type has it.
-    fn complete(&self, mut pairs: Vec<Pair>) -> Option<Vec<Pair>> {
-        let is_one = |(key, _): &Pair| self.exactly_one.contains(&key.text.as_str());
-        let has = |name: &&str| pairs.iter().any(|(key, _)| key.text == *name);
-        if !self.required.iter().all(has) || (!self.exactly_one.is_empty() && !pairs.iter().any(is_one)) {
-            return None;
-        }
-        if let Some(under) = self.hoist {
-            let at = pairs.iter().position(is_one)?;
-            let pair = pairs.remove(at);
-            pairs.retain(|pair| !is_one(pair));
-            let span = pair.0.span;
-            let action = Node { value: Value::Map(vec![pair]), span };
-            pairs.push((Key { text: under.to_owned(), span }, action));
-        }
-        Some(pairs)
-    }
-}
-
-/// The alternatives of a schema; the `oneOf` of [`Keys::exactly_one`] is not meant.
-fn branches(schema: &Json) -> Option<Vec<&Json>> {
-    if schema.get("properties").is_some() {
-        return None;
-    }
-    let all = schema.get("anyOf").or(schema.get("oneOf"))?.as_array()?;
-    Some(all.iter().collect())
-}
-
-fn accepts(kinds: &[&str], node: &Node) -> bool {
-    let fits = |kind: &&str| match &node.value {
-        Value::Null => *kind == "null",
-        Value::Bool(_) => *kind == "boolean",
-        Value::Int(_) => matches!(*kind, "integer" | "number"),
-        Value::Float(_) => *kind == "number",
-        Value::String(_) => *kind == "string",
-        Value::Seq(_) => *kind == "array",
-        Value::Map(_) => *kind == "object",
-    };
-    kinds.is_empty() || kinds.iter().any(fits)
-}
-
-/// The words that `const` and `enum` allow.
-fn words_of<'a>(schemas: &[&'a Json]) -> Vec<&'a str> {
-    let of = |schema: &&'a Json| {
-        let many = schema["enum"].as_array().into_iter().flatten();
-        schema.get("const").into_iter().chain(many).filter_map(Json::as_str).collect::<Vec<_>>()
-    };
-    schemas.iter().flat_map(of).collect()
-}
-
-fn kind_in_words(kind: &str) -> &'static str {
-    match kind {
-        "boolean" => "true or false",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "string" => "a string",
-        "array" => "a list",
-        "object" => "a mapping",
-        _ => "nothing",
-    }
-}
-
-/// `` `a`, `b`, `c` ``.
-fn list_of(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
