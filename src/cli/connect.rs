@@ -11,8 +11,8 @@ use crate::site::inventory::ConnectionKind;
 use crate::site::settings;
 use crate::transport::{Destination, HostKeyPolicy, Router};
 
-/// The name under which steps run on this machine (`delegate_to: controller`).
-pub const CONTROLLER: &str = "controller";
+/// The names under which steps run on this machine (`delegate_to: controller`).
+const HERE: [&str; 2] = ["controller", "localhost"];
 
 /// A transport to these hosts. Connects to nothing yet.
 pub fn router(common: &Common, site: &Site, hosts: &[HostName]) -> Result<Router, Failure> {
@@ -20,8 +20,8 @@ pub fn router(common: &Common, site: &Site, hosts: &[HostName]) -> Result<Router
     for host in hosts {
         destinations.insert(host.clone(), destination(common, site, host));
     }
-    if let Ok(controller) = HostName::try_from(CONTROLLER) {
-        destinations.entry(controller).or_insert_with(Destination::local);
+    for here in HERE.into_iter().filter_map(|name| HostName::try_from(name).ok()) {
+        destinations.entry(here).or_insert_with(Destination::local);
     }
     Router::new(destinations).map_err(|error| Failure::new(Exit::InvalidSite, error))
 }

@@ -170,7 +170,7 @@ impl<'a> Dispatcher<'a> {
             tools,
             options,
             teller,
-            clerk: Clerk { store: tools.store, journal, run: options.run.clone() },
+            clerk: Clerk::new(tools.store, journal, options.run.clone()),
             steps: plan.steps.iter().map(|_| progress()).collect(),
             branches: branches(plan),
             flights: BTreeMap::new(),

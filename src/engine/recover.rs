@@ -145,7 +145,7 @@ pub async fn unwind(
     interrupt: &Interrupt,
 ) -> Result<Ending, RecoverError> {
     let journal = reopen(&open.journal, Arc::clone(&redact))?;
-    let clerk = Clerk { store: tools.store, journal, run: open.run.clone() };
+    let clerk = Clerk::new(tools.store, journal, open.run.clone());
     let teller = Teller::new(events, redact);
     let takings: Vec<Taking<'_>> = takings(open, services);
     announce(open, &takings, &teller);

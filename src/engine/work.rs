@@ -1,8 +1,10 @@
 //! What the dispatcher waits for, as futures that end in a message: a batch landed, a probe answered, a row written.
 //! They hold no state of the run and decide nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -127,6 +129,14 @@ pub(super) struct Clerk<'a> {
     pub store: &'a dyn Store,
     pub journal: Journal,
     pub run: RunId,
+    /// Services of one run that end together write one after the other: they would only undo each other's reading.
+    turn: Arc<Mutex<()>>,
+}
+
+impl<'a> Clerk<'a> {
+    pub(super) fn new(store: &'a dyn Store, journal: Journal, run: RunId) -> Self {
+        Self { store, journal, run, turn: Arc::default() }
+    }
 }
 
 impl Clerk<'_> {
@@ -155,6 +165,7 @@ impl Clerk<'_> {
         unrecorded: Unrecorded,
         change: impl Fn(Option<&Row>) -> Result<Row, String>,
     ) -> Result<Committed, String> {
+        let _turn = self.turn.lock().await;
         for _ in 0..COMMIT_TRIES {
             let mut table = self.store.load().await.map_err(|error| chain(&error))?;
             let before = table.services.get(service).cloned();

@@ -191,7 +191,6 @@ mod tests {
             probes: &IndexMap::new(),
             render: &|text| Ok(text.to_owned()),
             render_shell: &|text| Ok(text.to_owned()),
-            template: &|_| Err("no templates".to_owned()),
             file: &|_| Err("no files".to_owned()),
             template: &|_| Err("no templates".to_owned()),
         };

@@ -228,14 +228,20 @@ impl Composer<'_> {
     }
 
     /// A service address was taken off another host: clients are told again who holds it now.
-    pub fn announce_after(&mut self, host: &HostName, released: &Placed, committed: &Placed) {
+    pub fn announce_after(&mut self, host: &HostName, what: &str, released: &Placed, committed: &Placed) {
         if released.is_empty() || self.playbook.addresses.is_empty() {
             return;
         }
         let script = module::address::announce_script(&self.addresses());
         let gate = Gate::end(released).and_success(committed);
-        let step =
-            self.bare(Some(host), Stage::Commit, "announce-again", "address", Work::Script(script), &gate);
+        let step = self.bare(
+            Some(host),
+            Stage::Commit,
+            &format!("announce-after-{what}"),
+            "address",
+            Work::Script(script),
+            &gate,
+        );
         self.push(step, Running { optional: true, ..Running::advisory() });
     }
 
@@ -288,7 +294,7 @@ impl Composer<'_> {
             if self.probed_by_ifconfig(name) {
                 continue;
             }
-            let probe = self.planner.probe(self, host, name, spec)?;
+            let probe = self.named_probe(host, name, spec)?;
             let timeout_ms = self.planner.site.settings.timeout.0.as_millis();
             let mut step = self.bare(None, Stage::Prove, name, "probe", Work::Probe(probe), gate);
             step.timeout_ms = u64::try_from(timeout_ms).unwrap_or(u64::MAX);
@@ -386,14 +392,14 @@ impl Composer<'_> {
         secondary: Option<HostName>,
         choice: super::choice::Choice,
         notes: Vec<String>,
-    ) -> Result<ServicePlan, PlanError> {
+    ) -> ServicePlan {
         let commit = self.steps.iter().find(|step| matches!(step.work, Work::Commit(_)));
         let evidence = if self.steps.iter().any(|step| step.module == "evidence") {
             self.evidence_policy()
         } else {
             Vec::new()
         };
-        Ok(ServicePlan {
+        ServicePlan {
             service: self.service().clone(),
             addresses: self.addresses(),
             serving: from.as_ref().is_some_and(|host| self.is_awake(host)),
@@ -406,6 +412,6 @@ impl Composer<'_> {
             placement: choice.tables,
             point_of_no_return: commit.map(|step| step.id.clone()),
             notes: choice.notes.into_iter().chain(notes).collect(),
-        })
+        }
     }
 }

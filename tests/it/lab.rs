@@ -100,7 +100,12 @@ impl TestLab {
 
     /// Starts a meter on the client and returns once it got its first answer.
     pub fn meter(&self, host: &str, flags: &[&str]) -> Meter {
-        let mut child = reveille(&["lab", "meter", "--json", "--http", &format!("http://{host}/")])
+        self.meter_at(&format!("http://{host}/"), flags)
+    }
+
+    /// Like [`TestLab::meter`], for any page.
+    pub fn meter_at(&self, url: &str, flags: &[&str]) -> Meter {
+        let mut child = reveille(&["lab", "meter", "--json", "--http", url])
             .args(flags)
             .arg("--dir")
             .arg(&self.state().dir)
