@@ -41,9 +41,10 @@ fn section(path: &str, command: &Command) -> String {
 }
 
 fn row(arg: &Arg) -> String {
-    let value = match arg.get_action().takes_values() {
-        true => arg.get_value_names().map(|names| names[0].to_string()).unwrap_or_default(),
-        false => String::new(),
+    let value = if arg.get_action().takes_values() {
+        arg.get_value_names().map(|names| names[0].to_string()).unwrap_or_default()
+    } else {
+        String::new()
     };
     let short = arg.get_short().map(|short| format!("-{short}"));
     let long = arg.get_long().map(|long| format!("--{long}"));

@@ -11,6 +11,8 @@
 //!
 //! After a change of the language or the command line, `REVEILLE_UPDATE=1 cargo nextest run docs::` writes the tables anew.
 
+#![expect(clippy::unwrap_used, reason = "a failed preparation is a failed test")]
+
 mod examples;
 mod help;
 mod links;

@@ -78,7 +78,7 @@ impl Page {
             wanted.push('\n');
             let name = line.strip_prefix("<!-- ").and_then(|text| text.strip_suffix(" -->"));
             if let Some(name) = name.and_then(|text| text.strip_prefix(word)?.strip_prefix(' ')) {
-                wanted.push_str(&format!("\n{}\n<!-- end -->\n", write(name)));
+                wanted.extend(["\n", &write(name), "\n<!-- end -->\n"]);
                 assert!(
                     lines.any(|line| line == "<!-- end -->"),
                     "{}: `{line}` has no end",

@@ -84,8 +84,8 @@ fn turns(block: &Block) -> Vec<Turn> {
                 output: String::new(),
                 place: block.place.clone(),
             }),
-            (None, Some(more), Some(turn)) if turn.output.is_empty() => turn.command += &format!("\n{more}"),
-            (None, _, Some(turn)) => turn.output += &format!("{line}\n"),
+            (None, Some(more), Some(turn)) if turn.output.is_empty() => turn.command.extend(["\n", more]),
+            (None, _, Some(turn)) => turn.output.extend([line, "\n"]),
             (None, _, None) => panic!("{}: the block does not begin with `$ `", block.place),
         }
     }
@@ -156,7 +156,7 @@ impl Stage {
         for line in said.lines() {
             match line.strip_prefix("@@ ") {
                 Some(code) => results.push((code.parse().unwrap(), std::mem::take(&mut output))),
-                None => output += &format!("{line}\n"),
+                None => output.extend([line, "\n"]),
             }
         }
         results
@@ -205,7 +205,7 @@ fn update(page: &Page, kind: &str, turns: &[Turn], said: &[(i32, String)]) {
         for _ in self::turns(&block) {
             let (turn, (code, said)) = all.next().expect("one for each turn");
             assert_eq!(*code, 0, "{}: $ {}\n{said}", turn.place, turn.command);
-            let lines: String = said.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+            let lines = said.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
             let _ = write!(wanted, "$ {}\n{}", turn.command.replace('\n', "\n> "), lines.trim_matches('\n'));
             wanted = wanted.trim_end_matches('\n').to_owned() + "\n";
         }
