@@ -230,7 +230,7 @@ tree_kill() {
 }
 
 tree_remove_cgroup() {
-  [ -d "${cgroup:-/nowhere}" ] || return 0
+  [ -n "$cgroup" ] && [ -d "$cgroup" ] || return 0
   # The kernel may need a moment to let go of the last process.
   until find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null; do tree_gone && nap || return; done
   rmdir "${cgroup%/*}" 2>/dev/null && rmdir "${cgroup%/*/*}" 2>/dev/null
