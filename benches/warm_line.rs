@@ -11,8 +11,9 @@ use openssh::{KnownHosts, SessionBuilder};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let [key, known_hosts, address, line] = <[String; 4]>::try_from(std::env::args().skip(1).collect::<Vec<_>>())
-        .map_err(|_| "usage: warm_line KEY KNOWN_HOSTS ADDRESS LINE")?;
+    let [key, known_hosts, address, line] =
+        <[String; 4]>::try_from(std::env::args().skip(1).collect::<Vec<_>>())
+            .map_err(|_| "usage: warm_line KEY KNOWN_HOSTS ADDRESS LINE")?;
     let mut builder = SessionBuilder::default();
     builder.keyfile(key).user_known_hosts_file(known_hosts).known_hosts_check(KnownHosts::Strict);
     let session = builder.user("root".to_owned()).connect_mux(address).await?;
@@ -23,7 +24,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let status = session.raw_command(line).status().await?;
     let took = start.elapsed();
-    println!("{:.1} {:.1} {}", told.as_secs_f64() * 1000.0, took.as_secs_f64() * 1000.0, status.code().unwrap_or(-1));
+    println!(
+        "{:.1} {:.1} {}",
+        told.as_secs_f64() * 1000.0,
+        took.as_secs_f64() * 1000.0,
+        status.code().unwrap_or(-1)
+    );
     session.close().await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! From the inventory's connection variables to a transport.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::args::Common;
 use super::exit::Exit;
@@ -23,7 +24,12 @@ pub fn router(common: &Common, site: &Site, hosts: &[HostName]) -> Result<Router
     for here in HERE.into_iter().filter_map(|name| HostName::try_from(name).ok()) {
         destinations.entry(here).or_insert_with(Destination::local);
     }
-    Router::new(destinations).map_err(|error| Failure::new(Exit::InvalidSite, error))
+    let wrong = |error| Failure::new(Exit::InvalidSite, error);
+    let router = Router::new(destinations).map_err(wrong)?;
+    match site.settings.ssh.keep_warm.0 {
+        Duration::ZERO => Ok(router),
+        idle => router.keep_warm(idle).map_err(wrong),
+    }
 }
 
 fn destination(common: &Common, site: &Site, host: &HostName) -> Destination {

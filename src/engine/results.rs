@@ -48,10 +48,13 @@ impl Dispatcher<'_> {
         theirs
     }
 
+    /// The same for conditions on the step's own result, which they also see field by field: `rc`, `stdout` …
     pub(super) fn scope_with(&self, step: StepIndex, outcome: &Outcome) -> Map<String, Value> {
-        let mut scope = self.scope(step);
+        let result = self.result(step, outcome);
+        let mut scope = result.as_object().cloned().unwrap_or_default();
+        scope.extend(self.scope(step));
         if let Some(name) = &self.planned(step).register {
-            scope.insert(name.clone(), self.result(step, outcome));
+            scope.insert(name.clone(), result);
         }
         scope
     }

@@ -3,6 +3,7 @@
 //! Used by [`super::operation`] only. What a step says in shell comes from [`super::phase`].
 
 use super::facts::HostFacts;
+use super::phase::PROBE_MARGIN_MS;
 use super::table::{Role, Row, ServiceState};
 use super::{
     Alternative, Attempts, Commit, Guards, Link, LinkKind, PlanError, PlanStep, Planner, ServicePlan, Stage,
@@ -24,14 +25,18 @@ impl Gate {
         Self::default()
     }
 
-    /// All of a phase succeeded.
+    /// All of a phase succeeded. What waits for a phase without steps waits for what that phase would wait for.
     pub fn success(placed: &Placed) -> Self {
-        Self(links(&placed.exits, LinkKind::Success))
+        Self::of(placed, LinkKind::Success)
     }
 
     /// All of a phase ended, whatever the result.
     pub fn end(placed: &Placed) -> Self {
-        Self(links(&placed.exits, LinkKind::End))
+        Self::of(placed, LinkKind::End)
+    }
+
+    fn of(placed: &Placed, kind: LinkKind) -> Self {
+        if placed.is_empty() { placed.before.clone() } else { Self(links(&placed.exits, kind)) }
     }
 
     pub fn and_success(self, placed: &Placed) -> Self {
@@ -64,11 +69,13 @@ pub(super) struct Placed {
     pub exits: Vec<StepRef>,
     /// Those that release a service address.
     pub addresses: Vec<StepRef>,
+    /// What the group waits for.
+    pub before: Gate,
 }
 
 impl Placed {
     pub fn one(step: StepRef) -> Self {
-        Self { all: vec![step.clone()], exits: vec![step], addresses: Vec::new() }
+        Self { all: vec![step.clone()], exits: vec![step], ..Self::default() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -295,9 +302,9 @@ impl Composer<'_> {
                 continue;
             }
             let probe = self.named_probe(host, name, spec)?;
-            let timeout_ms = self.planner.site.settings.timeout.0.as_millis();
+            let timeout_ms = probe.timeout_ms() + PROBE_MARGIN_MS;
             let mut step = self.bare(None, Stage::Prove, name, "probe", Work::Probe(probe), gate);
-            step.timeout_ms = u64::try_from(timeout_ms).unwrap_or(u64::MAX);
+            step.timeout_ms = timeout_ms;
             step.attempts = Attempts { retries: 9, delay_ms: 100, backoff: Backoff::Fixed };
             proven.join(Placed::one(self.push(step, Running::strict())));
         }

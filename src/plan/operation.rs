@@ -212,7 +212,7 @@ impl Composer<'_> {
         secondary: Option<&HostName>,
     ) -> Result<Placed, PlanError> {
         let up = self.phase(host, Phase::Ifconfig, Stage::Ifconfig, gate, Running::strict())?;
-        let up = if up.is_empty() { gate.clone() } else { Gate::success(&up) };
+        let up = Gate::success(&up);
         let proven = self.prove(host, &up)?;
         let role = self.role(host, Some(Role::Primary), Stage::Commit, &up);
         let kept = self.kept_secondary(secondary);

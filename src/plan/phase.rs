@@ -32,7 +32,7 @@ impl Composer<'_> {
     ) -> Result<Placed, PlanError> {
         let playbook = self.playbook;
         let graph = PhaseGraph::of(self.planner.site, playbook);
-        let mut placed = Placed::default();
+        let mut placed = Placed { before: gate.clone(), ..Placed::default() };
         let mut waited_for: BTreeSet<StepRef> = BTreeSet::new();
         for (index, step) in playbook.phase(phase).iter().enumerate() {
             let mut needs = Vec::new();
@@ -88,6 +88,11 @@ impl Composer<'_> {
         let (work, undo) = maker.work()?;
         let timeout =
             step.timeout.as_ref().map_or(self.planner.site.settings.timeout, |timeout| timeout.value);
+        let timeout_ms = match &work {
+            // A probe ends by itself: the site's default would only lengthen the worst case.
+            Work::Probe(probe) if step.timeout.is_none() => probe.timeout_ms() + PROBE_MARGIN_MS,
+            _ => millis(timeout.0),
+        };
         let title = match &step.name {
             Some(name) => maker.text(name)?,
             None => step.id.to_string(),
@@ -106,7 +111,7 @@ impl Composer<'_> {
             work,
             undo,
             guards,
-            timeout_ms: millis(timeout.0),
+            timeout_ms,
             attempts: Attempts {
                 // `until` without `retries` tries three times more, as Ansible does.
                 retries: if step.until.is_some() && step.retries == 0 { 3 } else { step.retries },
@@ -123,6 +128,9 @@ impl Composer<'_> {
         })
     }
 }
+
+/// What a probe gets beyond its own timeout, so that it is the one to say that the time was over.
+pub(super) const PROBE_MARGIN_MS: u64 = 250;
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
