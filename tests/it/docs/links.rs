@@ -34,6 +34,22 @@ fn every_page_is_in_the_table_of_contents() {
     assert!(missing.is_empty(), "not in SUMMARY.md: {missing:?}");
 }
 
+/// Files that the architecture names are there: `engine/gather.rs` below `src/`, `tests/it/lab.rs` as it stands.
+#[test]
+fn files_that_are_named_exist() {
+    let page = Page::read("ARCHITECTURE.md".into());
+    let outside_fences: String = page.text.split("```").step_by(2).collect();
+    let words: Vec<&str> = outside_fences.split('`').skip(1).step_by(2).collect();
+    let is_file = |word: &&&str| word.contains('/') && [".rs", ".sh"].iter().any(|end| word.ends_with(end));
+    let named = words.iter().filter(is_file);
+    let places = ["", "src/", "src/module/"];
+    let gone: Vec<_> = named
+        .filter(|word| !word.contains("NAME"))
+        .filter(|word| !places.iter().any(|place| Path::new(&format!("{place}{word}")).exists()))
+        .collect();
+    assert!(gone.is_empty(), "ARCHITECTURE.md names files that are gone: {gone:?}");
+}
+
 /// Targets of `[…](TARGET)` that are no addresses.
 fn links(text: &str) -> Vec<String> {
     let outside: String = text.split("```").step_by(2).collect();
