@@ -26,7 +26,9 @@ lint:
 	$(CARGO) clippy --all-targets -- -D warnings
 
 bench: deps build
-	benches/field.sh $(BIN)
+	@tests/deps.sh python3-venv
+	$(CARGO) build --release --example warm_line
+	benches/field.sh $(BIN) target/release/examples/warm_line
 
 book:
 	tests/tool.sh mdbook 0.5.4 --no-default-features --features search

@@ -18,6 +18,8 @@ if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; then
     red=$(printf '\033[31m') green=$(printf '\033[32m')
 fi
 
+columns=$({ stty size </dev/tty || echo 0 100; } 2>/dev/null | cut -d ' ' -f 2)
+
 # The caption of a part of the story.
 part() {
     printf '\n%s== %s%s\n' "$bold" "$1" "$plain"
@@ -113,11 +115,11 @@ cp -r "$here/reveille.yml" "$here/playbooks" "$here/templates" "$work/site"
 sed -i "s/10\.83\.0\./$net./" "$work/site/playbooks/web.yml"
 cd "$work/site"
 
-part 'Four hosts and a client, each with a network, processes and an sshd of its own'
+part 'Four hosts and a client, each with its own network, processes and sshd'
 raised=yes
 show lab up --hosts 4 --subnet "$net.0/24" >/dev/null
 
-part 'Deploy: web runs on one host; a sleeping copy of it, ready to be woken, on another'
+part 'Deploy: web serves on one host, a copy of it sleeps on another'
 show deploy web
 promise "a client is answered on $vip by h1" served_by h1
 
@@ -128,7 +130,7 @@ epoch=$(reveille status --json | field epoch)
 part 'What a failover would do'
 printf '%s$ reveille plan failover web%s   (shortened)\n' "$dim" "$plain"
 reveille plan failover web >"$work/plan"
-sed -n '/^ *\(primary\|secondary\|epoch\|evidence\) /p;/^[a-z0-9]*$/p;/^ *[0-9][0-9]* [^ ] /p;/^Plan:/p' "$work/plan" | cut -c 1-100
+sed -n '/^ *\(primary\|secondary\|epoch\|evidence\) /p;/^[a-z0-9]*$/p;/^ *[0-9][0-9]* [^ ] /p;/^Plan:/p' "$work/plan" | cut -c "1-$columns"
 
 part 'The client asks for the page every 5 ms'
 mkfifo "$work/news"

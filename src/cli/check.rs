@@ -12,7 +12,7 @@ pub fn run(common: &Common) -> Result<Exit, Failure> {
     if common.json {
         let document = diagnostic::document(&diagnostics, &site.sources);
         output::say(&serde_json::to_string_pretty(&document).map_err(Failure::internal)?);
-    } else if !(common.quiet && !failed) {
+    } else if failed || !common.quiet {
         output::note(&diagnostic::render_all(&diagnostics, &site.sources, output::color(common)));
     }
     Ok(if failed { Exit::InvalidSite } else { Exit::Done })

@@ -1,6 +1,7 @@
 //! From the inventory's connection variables to a transport.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::args::Common;
 use super::exit::Exit;
@@ -11,8 +12,8 @@ use crate::site::inventory::ConnectionKind;
 use crate::site::settings;
 use crate::transport::{Destination, HostKeyPolicy, Router};
 
-/// The name under which steps run on this machine (`delegate_to: controller`).
-pub const CONTROLLER: &str = "controller";
+/// The names under which steps run on this machine (`delegate_to: controller`).
+const HERE: [&str; 2] = ["controller", "localhost"];
 
 /// A transport to these hosts. Connects to nothing yet.
 pub fn router(common: &Common, site: &Site, hosts: &[HostName]) -> Result<Router, Failure> {
@@ -20,10 +21,15 @@ pub fn router(common: &Common, site: &Site, hosts: &[HostName]) -> Result<Router
     for host in hosts {
         destinations.insert(host.clone(), destination(common, site, host));
     }
-    if let Ok(controller) = HostName::try_from(CONTROLLER) {
-        destinations.entry(controller).or_insert_with(Destination::local);
+    for here in HERE.into_iter().filter_map(|name| HostName::try_from(name).ok()) {
+        destinations.entry(here).or_insert_with(Destination::local);
     }
-    Router::new(destinations).map_err(|error| Failure::new(Exit::InvalidSite, error))
+    let wrong = |error| Failure::new(Exit::InvalidSite, error);
+    let router = Router::new(destinations).map_err(wrong)?;
+    match site.settings.ssh.keep_warm.0 {
+        Duration::ZERO => Ok(router),
+        idle => router.keep_warm(idle).map_err(wrong),
+    }
 }
 
 fn destination(common: &Common, site: &Site, host: &HostName) -> Destination {

@@ -61,7 +61,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let common = &cli.common;
-    let Some(command) = cli.command else { return welcome(common) };
+    let Some(command) = cli.command else { return Ok(welcome(common)) };
     match command {
         Command::Check => check::run(common),
         Command::Inventory(args) => inventory::run(common, &args),
@@ -84,14 +84,14 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
 }
 
 /// What bare `reveille` says: the next thing to do.
-fn welcome(common: &Common) -> Result<Exit, Failure> {
+fn welcome(common: &Common) -> Exit {
     if let Ok(root) = site::root(common) {
         output::say(&format!(
             "site {}: `reveille check`, `reveille status`, `reveille --help`",
             root.display()
         ));
-        return Ok(Exit::Done);
+        return Exit::Done;
     }
     let _ = Cli::command().print_help();
-    Ok(Exit::Usage)
+    Exit::Usage
 }

@@ -34,9 +34,9 @@ async fn recover(common: &Common, args: &RecoverArgs, session: &Session) -> Resu
         .collect();
     if !common.quiet {
         output::note(&format!("run {} ({}) was cut short", open.run, open.plan.operation.as_str()));
-        decisions
-            .iter()
-            .for_each(|(service, recovery)| output::note(&format!("  {service}: {}", words(recovery))));
+        for (service, recovery) in &decisions {
+            output::note(&format!("  {service}: {}", words(recovery)));
+        }
     }
     if args.check {
         return Ok(Exit::Done);

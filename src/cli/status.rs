@@ -1,6 +1,7 @@
 //! `reveille status`: services and hosts, by the table, the hosts and a client's view.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use comfy_table::{Table as Grid, presets};
 
@@ -132,13 +133,14 @@ fn table(status: &Status) -> String {
     }
     let mut text = format!("{services}\n\n{hosts}\n");
     for note in status.services.iter().flat_map(|service| &service.notes) {
-        text.push_str(&format!("note: {note}\n"));
+        let _ = writeln!(text, "note: {note}");
     }
     if let Some(cut) = &status.interrupted {
-        text.push_str(&format!(
-            "run {} ({}) was cut short: `reveille recover` finishes it or takes it back\n",
+        let _ = writeln!(
+            text,
+            "run {} ({}) was cut short: `reveille recover` finishes it or takes it back",
             cut.run, cut.operation
-        ));
+        );
     }
     text
 }

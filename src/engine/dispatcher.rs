@@ -8,38 +8,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::branch::{Branch, Doom, Unwinding, worst};
-use super::event::{Event, EventKind, HostRecap, Level, ManualCommand, RunEnd, StepHead};
+use super::branch::{Branch, Unwinding};
+use super::conditions;
+use super::event::{Event, EventKind, HostRecap, ManualCommand, RunEnd, StepHead};
 use super::inject::{Inject, Moment};
 use super::interrupt::{Interrupt, Signals};
-use super::job::{Batch, Report, Update};
+use super::job::{Report, Update};
 use super::ports::Tools;
 use super::recap::Recap;
-use super::record::{Intent, Origin, Record, Replaced, SCHEMA};
-use super::script::{self, Frame, Reach};
-use super::teller::{Teller, millis};
-use super::unwind::{self, Taking, Unwinder, run_as};
-use super::work::{Clerk, Message, probe};
-use super::{batch, conditions};
+use super::record::{Origin, Record, Replaced, SCHEMA};
+use super::script::Reach;
+use super::teller::Teller;
+use super::work::{Clerk, Message};
 use crate::module::Script;
 use crate::plan::ready::{BadGraph, Outcome, Queue, Skip, StepIndex};
-use crate::plan::table::{Row, ServiceState};
 use crate::plan::{Plan, PlanStep, UndoWork, Work};
 use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 use crate::store::journal::{Journal, Redactor};
 
 /// Programs at once on one host; a master connection carries no more than a few.
 const PER_HOST: usize = 4;
-
-/// A host that could not be reached is not tried again for this long.
-const SILENT_FOR: Duration = Duration::from_secs(30);
 
 /// How a run is done.
 #[derive(Clone)]
@@ -103,10 +98,7 @@ pub async fn run(
     // Its own fsync is not waited for: the first intent's covers it.
     journal.note(&first);
     let teller = Teller::new(events, Arc::clone(&options.redact));
-    let mut dispatcher = Dispatcher::new(plan, queue, tools, options, journal, teller);
-    dispatcher.announce();
-    dispatcher.drive(interrupt.listen()).await;
-    Ok(dispatcher.conclude().await)
+    Ok(Dispatcher::new(plan, queue, tools, options, journal, teller).run(interrupt).await)
 }
 
 /// What is known of one step while the run goes.
@@ -145,21 +137,23 @@ pub(super) struct Dispatcher<'a> {
     pub steps: Vec<Progress>,
     pub branches: Vec<Branch>,
     pub flights: BTreeMap<usize, Flight>,
-    next_flight: usize,
+    pub next_flight: usize,
     pub registers: HashMap<(ServiceName, Option<HostName>), Map<String, Value>>,
     /// Hosts that could not be reached, since when, and why.
     pub silent: HashMap<HostName, (Instant, String)>,
     pub recap: Recap,
     pub running: FuturesUnordered<BoxFuture<'a, Message>>,
-    updates: mpsc::UnboundedSender<(usize, Update)>,
+    pub updates: mpsc::UnboundedSender<(usize, Update)>,
     heard: Option<mpsc::UnboundedReceiver<(usize, Update)>>,
     /// Cancelled by the second signal.
     pub root: CancellationToken,
     pub signals: u32,
+    /// Since when only optional steps are left, and how long they are waited for.
+    pub dismissed: Option<Instant>,
 }
 
 impl<'a> Dispatcher<'a> {
-    fn new(
+    pub(super) fn new(
         plan: &'a Plan,
         queue: Queue,
         tools: Tools<'a>,
@@ -176,7 +170,7 @@ impl<'a> Dispatcher<'a> {
             tools,
             options,
             teller,
-            clerk: Clerk { store: tools.store, journal, run: options.run.clone() },
+            clerk: Clerk::new(tools.store, journal, options.run.clone()),
             steps: plan.steps.iter().map(|_| progress()).collect(),
             branches: branches(plan),
             flights: BTreeMap::new(),
@@ -189,7 +183,14 @@ impl<'a> Dispatcher<'a> {
             heard: Some(heard),
             root,
             signals: 0,
+            dismissed: None,
         }
+    }
+
+    pub(super) async fn run(mut self, interrupt: &Interrupt) -> Ending {
+        self.announce();
+        self.drive(interrupt.listen()).await;
+        self.conclude().await
     }
 
     fn announce(&self) {
@@ -216,6 +217,7 @@ impl<'a> Dispatcher<'a> {
             if self.running.is_empty() {
                 break;
             }
+            let patience = self.dismissed;
             tokio::select! {
                 biased;
                 Ok(()) = signals.changed() => {
@@ -229,6 +231,10 @@ impl<'a> Dispatcher<'a> {
                         self.handle_update(flight, update);
                     }
                     self.handle(message);
+                }
+                () = sleep_until(patience.unwrap_or_else(Instant::now)), if patience.is_some() => {
+                    self.leave_behind();
+                    break;
                 }
             }
         }
@@ -288,221 +294,6 @@ impl<'a> Dispatcher<'a> {
         progress.report = Report::default();
         let attempt = progress.attempt;
         self.teller.tell(EventKind::StepStarted { step: self.planned(step).id.clone(), attempt });
-    }
-
-    /// What the step does; compiled now if it could not be before.
-    fn work(&mut self, step: StepIndex) -> Result<Work, String> {
-        let planned = self.planned(step);
-        if matches!(planned.work, Work::Late { .. }) && self.steps[step].compiled.is_none() {
-            let compiled = self.tools.late.compile(&planned.id, &self.scope(step))?;
-            self.steps[step].compiled = Some(compiled);
-        }
-        Ok(self.steps[step].compiled.as_ref().map_or(&planned.work, |(work, _)| work).clone())
-    }
-
-    fn set_out(&mut self, step: StepIndex, work: &Work) {
-        let looking = self.options.reach == Reach::Look;
-        match work {
-            Work::Join => self.end(step, Outcome::Ok, ""),
-            Work::Script(script) if looking && script.look.is_none() => self.pass_over(step),
-            Work::Probe(_) | Work::Commit(_) if looking => self.pass_over(step),
-            Work::Script(_) => self.send(step),
-            Work::Probe(what) => {
-                let (tools, cancel, what) = (self.tools, self.steps[step].cancel.clone(), what.clone());
-                let until = Instant::now() + self.timeout(step);
-                let answer = async move {
-                    Message::Probed { step, outcome: probe(tools, &what, until, cancel).await }
-                };
-                self.running.push(answer.boxed());
-            }
-            Work::Commit(commit) => {
-                let (clerk, commit, planned) = (self.clerk.clone(), commit.clone(), self.planned(step));
-                let written = async move {
-                    let result = clerk.commit(&planned.id, &planned.service, &commit).await;
-                    Message::Committed { step, result }
-                };
-                self.running.push(written.boxed());
-            }
-            Work::Late { action, .. } => {
-                self.end(step, Outcome::Failed, &format!("{action} could not be compiled"));
-            }
-        }
-    }
-
-    fn pass_over(&mut self, step: StepIndex) {
-        self.end(step, Outcome::Skipped(Skip::CheckMode), "check mode");
-    }
-
-    /// Sends a script, and what may travel with it.
-    fn send(&mut self, first: StepIndex) {
-        let host = self.planned(first).host.clone().unwrap_or_else(script::controller);
-        if let Some(why) = self.known_silent(&host) {
-            return self.attempted(first, Outcome::Unreachable, &why);
-        }
-        let alone = |step| {
-            let id = &self.planned(step).id;
-            self.options.inject.iter().any(|inject| inject.step == *id)
-                || (self.options.reach == Reach::Look && self.script(step).is_none_or(|s| s.look.is_none()))
-        };
-        let steps = batch::gather(&self.plan.steps, &self.queue, first, alone);
-        steps[1..].iter().for_each(|step| self.queue.claim(*step));
-        let number = self.next_flight;
-        self.next_flight += 1;
-        let cancel = self.steps[first].cancel.child_token();
-        self.launch(number, &host, &steps, cancel.clone());
-        self.flights.insert(number, Flight { host, steps, cancel });
-    }
-
-    fn launch(&mut self, number: usize, host: &HostName, steps: &[StepIndex], cancel: CancellationToken) {
-        let kept = self.clerk.journal.keep(&Record::StepIntent { steps: self.intents(steps) });
-        let (program, nonce) = self.program(steps);
-        let timeouts = steps.iter().map(|step| self.timeout(*step)).collect();
-        let (host, run_as) = (host.clone(), run_as(self.planned(steps[0])));
-        let (transport, updates) = (self.tools.transport, self.updates.clone());
-        let flight = async move {
-            if let Err(lost) = kept.await {
-                return Message::Unsent { flight: number, because: lost.to_string() };
-            }
-            let batch = Batch { host: &host, run_as, program, nonce, timeouts, cancel };
-            // A dispatcher that is gone hears nothing.
-            let end = batch.run(transport, |update| _ = updates.send((number, update))).await;
-            Message::Landed { flight: number, end }
-        };
-        self.running.push(flight.boxed());
-    }
-
-    fn intents(&self, steps: &[StepIndex]) -> Vec<Intent> {
-        let intent = |(place, step): (usize, &StepIndex)| Intent {
-            step: self.planned(*step).id.clone(),
-            attempt: if place == 0 { self.steps[*step].attempt } else { self.steps[*step].attempt + 1 },
-            compiled: self.steps[*step].compiled.clone(),
-        };
-        steps.iter().enumerate().map(intent).collect()
-    }
-
-    fn program(&self, steps: &[StepIndex]) -> (String, String) {
-        let nonce = script::nonce();
-        let service = &self.planned(steps[0]).service;
-        let (reach, diff) = (self.options.reach, self.options.diff);
-        let run = &self.options.run;
-        let frame = Frame { run, service, epoch: self.epoch(service), nonce: &nonce, reach, diff };
-        let scripts: Vec<&Script> = steps.iter().filter_map(|step| self.script(*step)).collect();
-        (frame.compose(scripts), nonce)
-    }
-
-    /// Why the host is not even tried, if it just could not be reached.
-    fn known_silent(&self, host: &HostName) -> Option<String> {
-        let (since, why) = self.silent.get(host)?;
-        (since.elapsed() < SILENT_FOR).then(|| why.clone())
-    }
-
-    /// Takes back what a doomed service did, once nothing of it is under way.
-    fn start_unwinding(&mut self) {
-        for at in 0..self.branches.len() {
-            if self.branches[at].unwinding == Unwinding::NotNeeded
-                && self.branches[at].doom.is_some()
-                && !self.under_way(&self.branches[at].service)
-            {
-                self.branches[at].unwinding = Unwinding::UnderWay;
-                self.unwind(at);
-            }
-        }
-    }
-
-    fn under_way(&self, service: &ServiceName) -> bool {
-        let of = |step: &StepIndex| self.planned(*step).service == *service;
-        let flying = self.flights.values().any(|flight| flight.steps.iter().any(of));
-        flying || (0..self.queue.len()).any(|step| self.queue.is_running(step) && of(&step))
-    }
-
-    fn unwind(&mut self, at: usize) {
-        let branch = &self.branches[at];
-        let because = branch.doom.as_ref().map(Doom::because).unwrap_or_default();
-        if matches!(branch.doom, Some(Doom::Stale { .. })) {
-            let text = format!("{}: nothing is taken back: {because}", branch.service);
-            self.teller.notice(Level::Error, &text);
-            self.branches[at].unwinding = Unwinding::Complete { moved: false };
-            return;
-        }
-        let takings = self.takings(&branch.service.clone());
-        let unwinder = Unwinder {
-            tools: self.tools,
-            plan: self.plan,
-            clerk: self.clerk.clone(),
-            teller: self.teller.clone(),
-            cancel: self.root.child_token(),
-        };
-        let unwinding =
-            async move { Message::Unwound { branch: at, unwound: unwinder.unwind(takings, because).await } };
-        self.running.push(unwinding.boxed());
-    }
-
-    /// What the service's steps did that can be taken back.
-    fn takings(&self, service: &ServiceName) -> Vec<Taking<'a>> {
-        let acted = (0..self.steps.len())
-            .filter(|step| self.steps[*step].acted && self.planned(*step).service == *service);
-        let taking = |at: StepIndex| {
-            let step: &'a PlanStep = &self.plan.steps[at];
-            let progress = &self.steps[at];
-            let (work, undo) =
-                progress.compiled.as_ref().map_or((&step.work, &step.undo), |(work, undo)| (work, undo));
-            Some(Taking { step, how: unwind::way(work, undo, progress.replaced.clone())? })
-        };
-        acted.filter_map(taking).collect()
-    }
-
-    /// Nobody waits for optional steps once all else has ended.
-    fn dismiss_optional(&mut self) {
-        let ended = |step: &StepIndex| self.queue.outcome(*step).is_some();
-        let mut open = (0..self.queue.len()).filter(|step| !ended(step)).peekable();
-        let unwinding = self.branches.iter().any(|branch| branch.unwinding == Unwinding::UnderWay);
-        if unwinding || open.peek().is_none() || !open.all(|step| self.planned(step).optional) {
-            return;
-        }
-        let stopped = self.queue.stop("nobody waits for it", |_| true);
-        self.settle(stopped);
-        for step in 0..self.steps.len() {
-            if self.queue.outcome(step).is_none() {
-                self.steps[step].cancel.cancel();
-            }
-        }
-        self.flights.values().for_each(|flight| flight.cancel.cancel());
-    }
-
-    async fn conclude(mut self) -> Ending {
-        let end = worst(self.branches.iter().map(Branch::end));
-        let manual: Vec<ManualCommand> = self.branches.iter().flat_map(Branch::manual).collect();
-        let left = self.branches.iter().any(Branch::is_left);
-        self.mark_stuck().await;
-        let recap = self.recap.lines();
-        let record =
-            Record::RunEnded { end: end.clone(), recap: recap.clone(), manual: manual.clone(), left };
-        if let Err(lost) = self.clerk.journal.keep(&record).await {
-            self.teller.notice(Level::Error, &lost.to_string());
-        }
-        self.teller.tell(EventKind::RunEnded {
-            end: end.clone(),
-            recap: recap.clone(),
-            duration_ms: millis(self.teller.elapsed()),
-            manual: manual.clone(),
-        });
-        Ending { end, recap, manual }
-    }
-
-    /// So that `status` says it, also from another machine.
-    async fn mark_stuck(&mut self) {
-        let stuck =
-            self.branches.iter().filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)));
-        for branch in stuck {
-            let stuck = |now: Option<&Row>| {
-                let row = now.cloned().ok_or_else(|| "never deployed".to_owned())?;
-                Ok(Row { state: ServiceState::Stuck, last_run: Some(self.options.run.clone()), ..row })
-            };
-            let step = crate::plan::StepRef(format!("{}/-/stuck", branch.service));
-            if let Err(why) = self.clerk.change(&step, &branch.service, stuck).await {
-                self.teller.notice(Level::Warning, &format!("{} is not marked stuck: {why}", branch.service));
-            }
-        }
     }
 
     pub(super) fn planned(&self, step: StepIndex) -> &'a PlanStep {

@@ -30,6 +30,8 @@ pub(super) struct State {
     pub unreachable: BTreeSet<String>,
     /// Hosts that are in a newer epoch.
     pub newer: BTreeMap<String, u64>,
+    /// Hosts that do not even answer when a program is to be killed.
+    pub deaf: BTreeSet<String>,
     pub jobs: usize,
     /// Programs that were running when they were cancelled.
     pub killed: usize,
@@ -141,6 +143,9 @@ impl Transport for World {
                 biased;
                 () = job.cancel.cancelled() => {
                     self.state().killed += 1;
+                    if self.state().deaf.contains(host.as_str()) {
+                        sleep(Duration::from_secs(5)).await;
+                    }
                     Err(Lost::Cancelled { killed: true })
                 }
                 ended = self.program(host.as_str(), &job.script, &lines) => ended,

@@ -3,28 +3,33 @@
 //! [`run`] is what `cli` calls. What goes out while it runs is [`event::Event`]s; what stays is the journal.
 //!
 //! ```text
-//! run ── dispatcher: select! ── settle: what an end means ── branch: the fate of each service
-//!            │                                                    │
-//!         batch → script → job → transport                   unwind → script → job → transport
-//!                            └── markers: whose output           recover: the same, from a journal
+//! run ── dispatcher: select! ── landing, settle: what an end means ── fate, branch: of each service
+//!            │                                                            │
+//!         launch → batch → script → job → transport       closing → unwind → script → job → transport
+//!                                     └── markers: whose output     recover: the same, from a journal
 //! ```
 
 mod batch;
 mod branch;
+mod closing;
 mod conditions;
 mod dispatcher;
 pub mod event;
 #[cfg(test)]
 mod fake;
+mod fate;
 pub mod gather;
 mod inject;
 mod interrupt;
 mod job;
+mod landing;
+mod launch;
 mod markers;
 mod ports;
 mod recap;
 pub mod record;
 pub mod recover;
+mod results;
 #[cfg(test)]
 mod rig;
 mod script;

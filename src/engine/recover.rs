@@ -73,17 +73,17 @@ pub enum Recovery {
 pub fn open_run(store: &dyn Store) -> Result<Option<OpenRun>, RecoverError> {
     let mut handled: BTreeSet<ServiceName> = BTreeSet::new();
     for path in newest(store.runs())? {
-        let text = std::fs::read_to_string(&path)
+        let lines = std::fs::read_to_string(&path)
             .map_err(|source| RecoverError::Read { path: path.clone(), source })?;
         let read =
-            journal::read(&text).map_err(|source| RecoverError::Broken { path: path.clone(), source })?;
-        let Some(story) = Story::of(&read.records) else { continue };
-        let services: BTreeSet<ServiceName> = story.services().difference(&handled).cloned().collect();
-        if story.is_open() && !services.is_empty() {
-            let (run, plan) = (story.run.clone(), story.plan.clone());
-            return Ok(Some(OpenRun { run, plan, story, services, journal: path, torn: read.torn }));
+            journal::read(&lines).map_err(|source| RecoverError::Broken { path: path.clone(), source })?;
+        let Some(told) = Story::of(&read.records) else { continue };
+        let services: BTreeSet<ServiceName> = told.services().difference(&handled).cloned().collect();
+        if told.is_open() && !services.is_empty() {
+            let (run, plan) = (told.run.clone(), told.plan.clone());
+            return Ok(Some(OpenRun { run, plan, story: told, services, journal: path, torn: read.torn }));
         }
-        handled.extend(story.services());
+        handled.extend(told.services());
     }
     Ok(None)
 }
@@ -145,7 +145,7 @@ pub async fn unwind(
     interrupt: &Interrupt,
 ) -> Result<Ending, RecoverError> {
     let journal = reopen(&open.journal, Arc::clone(&redact))?;
-    let clerk = Clerk { store: tools.store, journal, run: open.run.clone() };
+    let clerk = Clerk::new(tools.store, journal, open.run.clone());
     let teller = Teller::new(events, redact);
     let takings: Vec<Taking<'_>> = takings(open, services);
     announce(open, &takings, &teller);

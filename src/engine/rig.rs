@@ -7,19 +7,22 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
+use super::dispatcher::Dispatcher;
 use super::event::{Event, EventKind, StepResult};
 use super::fake::World;
 use super::record::{Origin, Record, Story};
 use super::script::Reach;
+use super::teller::Teller;
 use super::{Ending, Inject, Interrupt, Late, ProbeOutcome, Prober, RunOptions, Tools, run};
 use crate::module::{Probe, Script};
+use crate::plan::ready::Queue;
 use crate::plan::{
     Alternative, Attempts, Guard, Guards, Link, LinkKind, Operation, Plan, PlanStep, SCHEMA, ServicePlan,
     Stage, StepRef, UndoCoverage, UndoWork, Work,
 };
 use crate::site::id::{Epoch, HostName, ServiceName};
 use crate::site::playbook::{Backoff, EvidenceKind, IfUnreachable};
-use crate::store::journal::Sealed;
+use crate::store::journal::{Journal, Sealed};
 use crate::store::{FileStore, Store, journal, new_run_id};
 
 /// A run under test: a world, a store in a folder of its own, and what happened.
@@ -32,6 +35,7 @@ pub(super) struct Rig {
 }
 
 /// What a run came to.
+#[derive(Debug)]
 pub(super) struct Ran {
     pub ending: Ending,
     pub events: Vec<Event>,
@@ -59,13 +63,18 @@ impl Rig {
     }
 
     pub(super) async fn run(&self, plan: &Plan) -> Ran {
-        let (sink, mut events) = mpsc::unbounded_channel();
+        let (sink, events) = mpsc::unbounded_channel();
         let ending = run(plan, self.tools(), &self.options, sink, &self.interrupt).await.unwrap();
-        let mut all = Vec::new();
-        while let Ok(event) = events.try_recv() {
-            all.push(event);
-        }
-        Ran { ending, events: all }
+        Ran { ending, events: drained(events) }
+    }
+
+    pub(super) async fn run_with(&self, plan: &Plan, journal: Journal) -> Ran {
+        let (sink, events) = mpsc::unbounded_channel();
+        let teller = Teller::new(sink, self.options.redact.clone());
+        let queue = Queue::new(&plan.steps).unwrap();
+        let dispatcher = Dispatcher::new(plan, queue, self.tools(), &self.options, journal, teller);
+        let ending = dispatcher.run(&self.interrupt).await;
+        Ran { ending, events: drained(events) }
     }
 
     pub(super) fn tools(&self) -> Tools<'_> {
@@ -86,6 +95,14 @@ impl Rig {
     pub(super) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
+}
+
+fn drained(mut events: mpsc::UnboundedReceiver<Event>) -> Vec<Event> {
+    let mut all = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        all.push(event);
+    }
+    all
 }
 
 impl Prober for Rig {
@@ -198,6 +215,7 @@ impl PlanStep {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of `Guards` want it")]
 pub(super) fn guard(expression: &str) -> Option<Guard> {
     Some(Guard { expression: expression.to_owned(), known: Map::new() })
 }
@@ -213,13 +231,13 @@ pub(super) fn plan(steps: Vec<PlanStep>, point: Option<&str>) -> Plan {
         addresses: Vec::new(),
         from: Some(host("h1")),
         to: Some(host("h2")),
-        serving: false,
         secondary: None,
         epoch_before: Epoch(1),
         epoch: Epoch(2),
         evidence: Vec::new(),
         placement: Vec::new(),
         point_of_no_return: point.map(|step| StepRef(format!("web/{step}"))),
+        serving: false,
         notes: Vec::new(),
     };
     Plan {

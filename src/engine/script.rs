@@ -154,3 +154,6 @@ pub fn nonce() -> String {
 pub fn controller() -> HostName {
     HostName::try_from("localhost").expect("letters make a host's name")
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,25 +4,20 @@
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::branch::{Doom, Unwinding};
-use super::conditions;
 use super::dispatcher::Dispatcher;
-use super::event::{EventKind, Level, ManualCommand, StepResult};
+use super::event::{EventKind, Level, StepResult};
 use super::inject::Moment;
-use super::interrupt::Signals;
-use super::job::{Batch, BatchEnd, How, Report, Update};
+use super::job::{Batch, Report};
 use super::record::Record;
 use super::script::{self, Frame, Reach};
 use super::teller::millis;
-use super::unwind::{Unwound, failure, run_as};
+use super::unwind::{failure, run_as};
 use super::work::{Committed, Message, look};
 use crate::module::NEEDS_ACTION;
-use crate::plan::ready::{NotReached, Outcome, StepIndex};
+use crate::plan::ready::{Outcome, StepIndex};
 use crate::site::playbook::{Backoff, IfUnreachable};
-use crate::transport::Lost;
 
 /// The longest pause between two attempts, however often it was doubled.
 const LONGEST_DELAY: Duration = Duration::from_mins(5);
@@ -52,40 +47,8 @@ impl Dispatcher<'_> {
         }
     }
 
-    pub(super) fn handle_update(&mut self, flight: usize, update: Update) {
-        let Some(flight) = self.flights.get(&flight) else { return };
-        let at = |place: usize| flight.steps.get(place).copied();
-        match update {
-            Update::Begun { place: 0 } => {}
-            Update::Begun { place } => {
-                if let Some(step) = at(place).filter(|step| self.queue.is_waiting(*step)) {
-                    self.queue.begin(step);
-                    self.steps[step].attempt += 1;
-                    self.steps[step].began = self.teller.elapsed();
-                    let attempt = self.steps[step].attempt;
-                    self.teller.tell(EventKind::StepStarted { step: self.planned(step).id.clone(), attempt });
-                }
-            }
-            Update::Acting { place } => {
-                if let Some(step) = at(place) {
-                    self.steps[step].acted = true;
-                }
-            }
-            Update::Line { place, stream, text } => {
-                if let Some(step) = at(place).map(|step| self.planned(step)).filter(|step| !step.no_log) {
-                    self.teller.output(&step.id, stream, &text);
-                }
-            }
-            Update::Done { place, report } => {
-                if let Some(step) = at(place) {
-                    self.reported(step, report);
-                }
-            }
-        }
-    }
-
     /// A script ran to its end.
-    fn reported(&mut self, step: StepIndex, report: Report) {
+    pub(super) fn reported(&mut self, step: StepIndex, report: Report) {
         let script = self.script(step);
         let changes = script.is_some_and(|script| script.changes);
         let (outcome, detail) = match report.code {
@@ -104,42 +67,11 @@ impl Dispatcher<'_> {
     }
 
     /// Lets `failed_when`, `changed_when` and `until` have their say.
-    fn judged(&mut self, step: StepIndex, outcome: Outcome, detail: &str) {
+    pub(super) fn judged(&mut self, step: StepIndex, outcome: Outcome, detail: &str) {
         match self.judge(step, outcome, detail) {
             Ok((outcome, detail)) => self.attempted(step, outcome, &detail),
             Err(detail) => self.end(step, Outcome::Failed, &detail),
         }
-    }
-
-    fn judge(
-        &self,
-        step: StepIndex,
-        mut outcome: Outcome,
-        detail: &str,
-    ) -> Result<(Outcome, String), String> {
-        let guards = &self.planned(step).guards;
-        let mut detail = detail.to_owned();
-        let holds = |guard, outcome: &Outcome| conditions::holds(guard, &self.scope_with(step, outcome));
-        if let Some(guard) = &guards.failed_when {
-            let failed = holds(guard, &outcome)?;
-            (outcome, detail) = match (failed, outcome) {
-                (true, _) => (Outcome::Failed, format!("`{}` is true", guard.expression)),
-                (false, Outcome::Failed) if self.steps[step].report.acted => {
-                    (Outcome::Changed, String::new())
-                }
-                (false, Outcome::Failed) => (Outcome::Ok, String::new()),
-                (false, outcome) => (outcome, detail),
-            };
-        }
-        if let (Some(guard), Outcome::Ok | Outcome::Changed) = (&guards.changed_when, &outcome) {
-            outcome = if holds(guard, &outcome)? { Outcome::Changed } else { Outcome::Ok };
-        }
-        if let (Some(guard), Outcome::Ok | Outcome::Changed) = (&guards.until, &outcome)
-            && !holds(guard, &outcome)?
-        {
-            return Ok((Outcome::Failed, format!("`{}` is still false", guard.expression)));
-        }
-        Ok((outcome, detail))
     }
 
     /// An attempt is over: another one, a look, or the end of the step.
@@ -226,9 +158,10 @@ impl Dispatcher<'_> {
 
     /// The step is over. Tells everyone, and what else is over by it.
     pub(super) fn end(&mut self, step: StepIndex, outcome: Outcome, detail: &str) {
-        let others = self.queue.finish(step, outcome.clone());
-        self.publish(step, &outcome, detail);
-        self.weigh(step, &outcome, detail);
+        let ended = outcome.clone();
+        let others = self.queue.finish(step, outcome);
+        self.publish(step, &ended, detail);
+        self.weigh(step, &ended, detail);
         self.settle(others);
         self.stop_doomed();
     }
@@ -280,144 +213,7 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// What the end of this step means for its service.
-    fn weigh(&mut self, step: StepIndex, outcome: &Outcome, detail: &str) {
-        let planned = self.planned(step);
-        let expected = matches!(outcome, Outcome::Skipped(_)) || self.queue.succeeded(step);
-        let stopped = matches!(outcome, Outcome::NotReached(NotReached::Stopped(_)));
-        let left_out = matches!(outcome, Outcome::Unreachable | Outcome::Unknown)
-            && planned.if_unreachable == IfUnreachable::Skip;
-        if expected || stopped || left_out || planned.advisory || planned.optional {
-            return;
-        }
-        let because = format!("{}: {detail}", planned.id);
-        let doom = match (outcome, &planned.host) {
-            (Outcome::NotReached(NotReached::NoAlternative), _) => Doom::EvidenceMissing,
-            (Outcome::Unreachable, Some(host)) => Doom::Unreachable { host: host.clone(), because },
-            _ => Doom::Failed { because },
-        };
-        self.doom(step, doom);
-    }
-
-    /// The service of `step` will not be completed; before its point of no return it is taken back.
-    fn doom(&mut self, step: StepIndex, doom: Doom) {
-        let service = self.planned(step).service.clone();
-        let Some(at) = self.branches.iter().position(|branch| branch.service == service) else { return };
-        let passed = self.branches[at].point.is_some_and(|point| self.queue.succeeded(point));
-        if passed && !matches!(doom, Doom::Stale { .. }) {
-            let why = self.teller.redacted(&doom.because());
-            let command = format!("reveille reprotect {service}");
-            self.branches[at].left.push(ManualCommand { host: None, why, command });
-        } else if self.branches[at].doom.is_none() {
-            self.branches[at].doom = Some(doom);
-        }
-    }
-
-    fn is_doomed(&self, step: StepIndex) -> bool {
-        let service = &self.planned(step).service;
-        self.branches.iter().any(|branch| branch.service == *service && branch.doom.is_some())
-    }
-
-    /// No step of a doomed service starts any more.
-    fn stop_doomed(&mut self) {
-        for at in 0..self.branches.len() {
-            let Some(doom) = &self.branches[at].doom else { continue };
-            let (service, because) = (self.branches[at].service.clone(), doom.because());
-            let plan = self.plan;
-            let stopped = self.queue.stop(&because, |step| plan.steps[step].service == service);
-            self.settle(stopped);
-            for step in 0..self.steps.len() {
-                if plan.steps[step].service == service && plan.steps[step].optional {
-                    self.steps[step].cancel.cancel();
-                }
-            }
-        }
-    }
-
-    fn handle_landed(&mut self, flight: usize, end: BatchEnd) {
-        let Some(flight) = self.flights.remove(&flight) else { return };
-        let open = end.open.as_ref().and_then(|(place, _)| flight.steps.get(*place).copied());
-        if let (Some(step), Some((_, report))) = (open, end.open) {
-            self.steps[step].acted |= report.acted;
-            self.steps[step].report = report;
-        }
-        let rest: Vec<StepIndex> =
-            flight.steps.iter().copied().filter(|step| self.is_unsettled(*step)).collect();
-        match end.how {
-            How::Exit { code, preamble } => {
-                let first = flight.steps[0];
-                if let Some(step) = open {
-                    self.steps[step].report.code = code;
-                    let words = failure(&self.steps[step].report);
-                    self.attempted(step, Outcome::Failed, &format!("its shell ended early: {words}"));
-                } else if end.reached == 0 {
-                    let words = format!("the host's guard failed, exit {code}: {}", preamble.trim());
-                    self.attempted(first, Outcome::Failed, &words);
-                }
-            }
-            How::Stale { found } => {
-                let first = flight.steps[0];
-                self.doom(first, Doom::Stale { host: flight.host.clone(), found });
-                self.end(first, Outcome::Failed, &format!("the host has seen epoch {found}"));
-            }
-            How::Overdue { killed } => {
-                let (outcome, words) = if killed {
-                    (Outcome::TimedOut, "timed out")
-                } else {
-                    (Outcome::Unknown, "timed out, and could not be stopped")
-                };
-                if let Some(step) = open {
-                    self.attempted(step, outcome, words);
-                }
-            }
-            How::Lost(Lost::Cancelled { .. }) => {
-                let first = (end.reached == 0).then_some(flight.steps[0]);
-                if let Some(step) = open.or(first) {
-                    self.end(step, Outcome::Cancelled, "cancelled");
-                }
-            }
-            How::Lost(Lost::Unreachable(why)) if end.reached == 0 => {
-                self.silent.insert(flight.host.clone(), (Instant::now(), why.clone()));
-                self.attempted(flight.steps[0], Outcome::Unreachable, &why);
-            }
-            How::Lost(lost) => self.handle_unknown(&rest, &lost.to_string()),
-        }
-        self.release(&flight.steps);
-    }
-
-    /// The link was lost: of the steps that had not ended, any may have run.
-    fn handle_unknown(&mut self, rest: &[StepIndex], why: &str) {
-        for step in rest {
-            self.queue.begin(*step);
-            self.steps[*step].acted = true;
-            self.steps[*step].attempt = self.steps[*step].attempt.max(1);
-        }
-        for step in rest {
-            self.attempted(*step, Outcome::Unknown, why);
-        }
-    }
-
-    fn handle_unsent(&mut self, flight: usize, because: &str) {
-        let Some(flight) = self.flights.remove(&flight) else { return };
-        self.teller.notice(Level::Error, because);
-        self.end(flight.steps[0], Outcome::Failed, because);
-        self.release(&flight.steps);
-        // Without a journal nothing new is begun, for nobody.
-        let stopped = self.queue.stop(because, |_| true);
-        self.settle(stopped);
-    }
-
-    /// Steps of a batch that were not begun wait for their turn again.
-    fn release(&mut self, steps: &[StepIndex]) {
-        for step in steps {
-            if self.queue.is_waiting(*step) {
-                self.queue.release(*step);
-            }
-        }
-        self.stop_doomed();
-    }
-
-    fn is_unsettled(&self, step: StepIndex) -> bool {
+    pub(super) fn is_unsettled(&self, step: StepIndex) -> bool {
         self.queue.outcome(step).is_none()
     }
 
@@ -439,113 +235,6 @@ impl Dispatcher<'_> {
         let outcome = if committed.replaced.is_some() { Outcome::Changed } else { Outcome::Ok };
         self.steps[step].replaced = committed.replaced;
         self.attempted(step, outcome, "");
-    }
-
-    fn handle_unwound(&mut self, at: usize, unwound: Unwound) {
-        for id in &unwound.undone {
-            let host = self.plan.steps.iter().find(|step| step.id == *id).and_then(|step| step.host.as_ref());
-            self.recap.count_undone(host);
-        }
-        self.branches[at].unwinding = if unwound.manual.is_empty() {
-            Unwinding::Complete { moved: !unwound.undone.is_empty() || !unwound.kept.is_empty() }
-        } else {
-            Unwinding::Incomplete(unwound.manual)
-        };
-    }
-
-    pub(super) fn handle_signals(&mut self, signals: Signals) {
-        if signals.count >= 1 && self.signals == 0 {
-            let text = format!("signal {}: ending in order; again to stop at once", signals.signal);
-            self.teller.notice(Level::Warning, &text);
-            for at in 0..self.branches.len() {
-                let branch = &self.branches[at];
-                let passed = branch.point.is_some_and(|point| self.queue.succeeded(point));
-                if !passed && branch.doom.is_none() && self.is_unfinished(at) {
-                    self.branches[at].doom = Some(Doom::Interrupted { signal: signals.signal });
-                }
-            }
-        }
-        if signals.count >= 2 && self.signals < 2 {
-            self.teller.notice(Level::Error, "stopping at once");
-            self.root.cancel();
-            for at in 0..self.branches.len() {
-                if self.branches[at].doom.is_none() && self.is_unfinished(at) {
-                    self.branches[at].doom = Some(Doom::Interrupted { signal: signals.signal });
-                }
-            }
-        }
-        self.signals = signals.count;
-        self.stop_doomed();
-    }
-
-    fn is_unfinished(&self, at: usize) -> bool {
-        let service = &self.branches[at].service;
-        (0..self.queue.len()).any(|step| self.is_unsettled(step) && self.planned(step).service == *service)
-    }
-
-    pub(super) fn injected(&self, step: StepIndex, when: Moment) -> Option<Outcome> {
-        let id = &self.planned(step).id;
-        let mut faults = self.options.inject.iter();
-        faults.find(|inject| inject.step == *id && inject.when == when).map(|inject| inject.fault.outcome())
-    }
-
-    /// Says which way the step's `any_of` came true.
-    pub(super) fn name_evidence(&self, step: StepIndex) {
-        let planned = self.planned(step);
-        let Some(way) = self.queue.alternative(step).and_then(|way| planned.any_of.get(way)) else { return };
-        let (service, words) = (planned.service.clone(), way.words.clone());
-        self.clerk.journal.note(&Record::Evidence {
-            service: service.clone(),
-            evidence: way.evidence,
-            words: words.clone(),
-        });
-        self.teller.tell(EventKind::Evidence {
-            service,
-            kind: way.evidence,
-            words: self.teller.redacted(&words),
-        });
-    }
-
-    /// Results registered so far, as this step sees them: its own host's before those of others.
-    pub(super) fn scope(&self, step: StepIndex) -> Map<String, Value> {
-        let planned = self.planned(step);
-        let (mut theirs, mut own) = (Map::new(), Map::new());
-        for ((service, host), values) in &self.registers {
-            if *service == planned.service {
-                let scope = if *host == planned.host { &mut own } else { &mut theirs };
-                scope.extend(values.clone());
-            }
-        }
-        theirs.extend(own);
-        theirs
-    }
-
-    fn scope_with(&self, step: StepIndex, outcome: &Outcome) -> Map<String, Value> {
-        let mut scope = self.scope(step);
-        if let Some(name) = &self.planned(step).register {
-            scope.insert(name.clone(), self.result(step, outcome));
-        }
-        scope
-    }
-
-    /// A result in the words an Ansible user knows.
-    fn result(&self, step: StepIndex, outcome: &Outcome) -> Value {
-        let progress = &self.steps[step];
-        let (stdout, stderr) =
-            (progress.report.stdout.trim_end_matches('\n'), progress.report.stderr.trim_end_matches('\n'));
-        let failed = matches!(outcome, Outcome::Failed | Outcome::TimedOut | Outcome::Unknown);
-        json!({
-            "rc": progress.report.code,
-            "stdout": stdout,
-            "stderr": stderr,
-            "stdout_lines": stdout.lines().collect::<Vec<_>>(),
-            "stderr_lines": stderr.lines().collect::<Vec<_>>(),
-            "changed": *outcome == Outcome::Changed,
-            "failed": failed,
-            "skipped": matches!(outcome, Outcome::Skipped(_)),
-            "unreachable": *outcome == Outcome::Unreachable,
-            "attempts": progress.attempt,
-        })
     }
 }
 

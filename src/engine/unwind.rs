@@ -16,7 +16,7 @@ use super::ports::Tools;
 use super::record::{Record, Replaced};
 use super::script::{self, Frame, Reach};
 use super::teller::Teller;
-use super::work::Clerk;
+use super::work::{Clerk, Unrecorded};
 use crate::module::Script;
 use crate::plan::table::{Row, ServiceState};
 use crate::plan::{Plan, PlanStep, StepRef, UndoWork, Work};
@@ -81,6 +81,20 @@ pub(super) struct Unwound {
     pub manual: Vec<ManualCommand>,
 }
 
+/// Why an undo did not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Failure {
+    detail: String,
+    /// The host did not answer, or not to the end.
+    lost: bool,
+}
+
+impl Failure {
+    fn said(detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), lost: false }
+    }
+}
+
 /// Everything an unwinding needs.
 #[derive(Clone)]
 pub(super) struct Unwinder<'a> {
@@ -105,7 +119,7 @@ impl<'a> Unwinder<'a> {
         let before = blockers(&self.plan.steps, &takings);
         let mut gone: BTreeSet<usize> = BTreeSet::new();
         let mut waiting: BTreeSet<usize> = (0..takings.len()).collect();
-        let mut running: FuturesUnordered<BoxFuture<'_, (usize, Result<(), String>)>> =
+        let mut running: FuturesUnordered<BoxFuture<'_, (usize, Result<(), Failure>)>> =
             FuturesUnordered::new();
         let mut failed: BTreeMap<usize, String> = BTreeMap::new();
         loop {
@@ -117,14 +131,19 @@ impl<'a> Unwinder<'a> {
                 running.push(Box::pin(async move { (at, this.take(taking).await) }));
             }
             let Some((at, result)) = running.next().await else { break };
-            let step = &takings[at].step.id;
+            let step = takings[at].step;
             self.record(step, &result);
             match result {
                 Ok(()) => {
                     gone.insert(at);
-                    unwound.undone.push(step.clone());
+                    unwound.undone.push(step.id.clone());
                 }
-                Err(detail) => _ = failed.insert(at, detail),
+                // It was tried on a host that may be dead, and that host is: nothing acts there.
+                Err(failure) if failure.lost && step.advisory => {
+                    gone.insert(at);
+                    unwound.kept.push(step.id.clone());
+                }
+                Err(failure) => _ = failed.insert(at, failure.detail),
             }
         }
         drop(running);
@@ -147,16 +166,14 @@ impl<'a> Unwinder<'a> {
         self.clerk.journal.note(&Record::UndoStarted { service, because: because.to_owned(), steps });
     }
 
-    fn record(&self, step: &StepRef, result: &Result<(), String>) {
-        let (ok, detail) = match result {
-            Ok(()) => (true, String::new()),
-            Err(detail) => (false, detail.clone()),
-        };
+    fn record(&self, step: &PlanStep, result: &Result<(), Failure>) {
+        let detail = result.as_ref().err().map(|failure| failure.detail.clone()).unwrap_or_default();
+        let (step, ok) = (step.id.clone(), result.is_ok());
         self.clerk.journal.note(&Record::UndoOutcome { step: step.clone(), ok, detail: detail.clone() });
-        self.teller.tell(EventKind::Undone { step: step.clone(), ok, detail: self.teller.redacted(&detail) });
+        self.teller.tell(EventKind::Undone { step, ok, detail: self.teller.redacted(&detail) });
     }
 
-    async fn take(&self, taking: &Taking<'a>) -> Result<(), String> {
+    async fn take(&self, taking: &Taking<'a>) -> Result<(), Failure> {
         let step = taking.step;
         // Undoing goes on without a journal: leaving things half done would be worse.
         if let Err(lost) = self.clerk.journal.keep(&Record::UndoIntent { step: step.id.clone() }).await {
@@ -164,9 +181,9 @@ impl<'a> Unwinder<'a> {
         }
         match &taking.how {
             Way::None => Ok(()),
-            Way::Row(row) => self.restore(step, row.as_ref()).await,
+            Way::Row(row) => self.restore(step, row.as_ref()).await.map_err(Failure::said),
             Way::Script(script) => self.run(step, script).await,
-            Way::Redacted(_) => Err("it holds a secret, which the journal does not keep".to_owned()),
+            Way::Redacted(_) => Err(Failure::said("it holds a secret, which the journal does not keep")),
         }
     }
 
@@ -184,24 +201,23 @@ impl<'a> Unwinder<'a> {
             let epoch = now.map_or(row.epoch, |now| now.epoch.max(row.epoch));
             Ok(Row { epoch, last_run: Some(self.clerk.run.clone()), ..row })
         };
-        self.clerk.change(&step.id, &step.service, change).await.map(|_| ())
+        self.clerk.change(&step.id, &step.service, Unrecorded::GoOn, change).await.map(|_| ())
     }
 
-    async fn run(&self, step: &PlanStep, script: &Script) -> Result<(), String> {
+    async fn run(&self, step: &PlanStep, script: &Script) -> Result<(), Failure> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             match self.attempt(step, script).await {
-                Err((detail, again)) if again && attempt < TRIES => {
-                    tracing::debug!(%detail, step = %step.id, "again")
+                Err(failure) if failure.lost && attempt < TRIES => {
+                    tracing::debug!(detail = failure.detail, step = %step.id, "undoing again");
                 }
-                result => return result.map_err(|(detail, _)| detail),
+                result => return result,
             }
         }
     }
 
-    /// The failure, and whether trying again makes sense.
-    async fn attempt(&self, step: &PlanStep, script: &Script) -> Result<(), (String, bool)> {
+    async fn attempt(&self, step: &PlanStep, script: &Script) -> Result<(), Failure> {
         let nonce = script::nonce();
         let frame = Frame {
             run: &self.clerk.run,
@@ -230,7 +246,7 @@ impl<'a> Unwinder<'a> {
         let end = batch.run(self.tools.transport, tell).await;
         match done.into_inner().ok().flatten() {
             Some(report) if report.code == 0 => Ok(()),
-            Some(report) => Err((failure(&report), false)),
+            Some(report) => Err(Failure::said(failure(&report))),
             None => Err(no_end(&end)),
         }
     }
@@ -326,13 +342,17 @@ pub(super) fn failure(report: &Report) -> String {
     }
 }
 
-fn no_end(end: &BatchEnd) -> (String, bool) {
+fn no_end(end: &BatchEnd) -> Failure {
     match &end.how {
-        How::Lost(lost @ (Lost::Unreachable(_) | Lost::Unknown(_))) => (lost.to_string(), true),
-        How::Lost(lost) => (lost.to_string(), false),
-        How::Overdue { .. } => ("timed out".to_owned(), false),
-        How::Stale { found } => (format!("the host has seen epoch {found}"), false),
-        How::Exit { code, preamble } => (format!("its shell ended early, exit {code}: {preamble}"), false),
+        How::Lost(lost @ (Lost::Unreachable(_) | Lost::Unknown(_))) => {
+            Failure { detail: lost.to_string(), lost: true }
+        }
+        How::Lost(lost) => Failure::said(lost.to_string()),
+        How::Overdue { .. } => Failure::said("timed out"),
+        How::Stale { found } => Failure::said(format!("the host has seen epoch {found}")),
+        How::Exit { code, preamble } => {
+            Failure::said(format!("its shell ended early, exit {code}: {preamble}"))
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the dispatcher waits for, as futures that end in a message: a batch landed, a probe answered, a row written.
 //! They hold no state of the run and decide nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -112,12 +114,29 @@ pub(super) async fn look(
     }
 }
 
+/// What a journal that cannot be written means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrecorded {
+    /// Forward: nothing is done that is not written down first.
+    Refuse,
+    /// Backward: a table left wrong would be worse.
+    GoOn,
+}
+
 /// Who writes a row, and where that is written down first.
 #[derive(Clone)]
 pub(super) struct Clerk<'a> {
     pub store: &'a dyn Store,
     pub journal: Journal,
     pub run: RunId,
+    /// Services of one run that end together write one after the other: they would only undo each other's reading.
+    turn: Arc<Mutex<()>>,
+}
+
+impl<'a> Clerk<'a> {
+    pub(super) fn new(store: &'a dyn Store, journal: Journal, run: RunId) -> Self {
+        Self { store, journal, run, turn: Arc::default() }
+    }
 }
 
 impl Clerk<'_> {
@@ -135,7 +154,7 @@ impl Clerk<'_> {
             let Commit { primary, secondary, epoch, state } = commit.clone();
             Ok(Row { primary, secondary, epoch, state, last_run: Some(self.run.clone()) })
         };
-        self.change(step, service, change).await
+        self.change(step, service, Unrecorded::Refuse, change).await
     }
 
     /// Writes the row that `change` makes of the present one, if that differs in more than the run's name.
@@ -143,8 +162,10 @@ impl Clerk<'_> {
         &self,
         step: &StepRef,
         service: &ServiceName,
+        unrecorded: Unrecorded,
         change: impl Fn(Option<&Row>) -> Result<Row, String>,
     ) -> Result<Committed, String> {
+        let _turn = self.turn.lock().await;
         for _ in 0..COMMIT_TRIES {
             let mut table = self.store.load().await.map_err(|error| chain(&error))?;
             let before = table.services.get(service).cloned();
@@ -158,10 +179,12 @@ impl Clerk<'_> {
                 before: before.clone(),
                 after: after.clone(),
             };
-            // Loudly, but not in the way: a table that is not written would be worse than a journal that is not.
-            let kept = self.journal.keep(&record).await;
-            if let Err(lost) = kept {
-                tracing::error!(%lost, %service, "committing without a journal");
+            match (self.journal.keep(&record).await, unrecorded) {
+                (Err(lost), Unrecorded::Refuse) => return Err(lost.to_string()),
+                (Err(lost), Unrecorded::GoOn) => {
+                    tracing::error!(%lost, %service, "written without a journal");
+                }
+                (Ok(()), _) => {}
             }
             table.services.insert(service.clone(), after);
             match self.write(table).await {

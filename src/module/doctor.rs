@@ -40,3 +40,30 @@ pub fn host_script<'a>(
 fn quoted(text: &str) -> String {
     Words::of(text).line().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_that_preflights_call_is_in_their_library() {
+        for (function, library) in [("address_fits", Library::Address), ("mount_answers", Library::Mount)] {
+            assert!(
+                library.text().contains(&format!("\n{function}() (")),
+                "{function} is gone from {library:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_ask_is_answered_by_its_place_whatever_it_says() {
+        let ask = |act: &str| Script { act: act.to_owned(), ..Script::default() };
+        let asks = [ask("true"), ask("echo 'no; way' >&2; false"), ask("exit 3")];
+        let script = host_script(Some("root"), ["sh", "no-such-program"], &asks);
+        let output = std::process::Command::new("sh").arg("-c").arg(&script).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<&str> =
+            said.lines().filter(|line| line.starts_with("check") || line.starts_with("missing")).collect();
+        assert_eq!(lines, ["missing no-such-program", "check 0 0 ", "check 1 1 no; way", "check 2 3 "]);
+    }
+}

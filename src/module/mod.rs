@@ -84,7 +84,13 @@ impl Library {
     /// The functions themselves: POSIX shell, safe to read in any order.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Address => include_str!("sh/address.sh"),
+            Self::Address => {
+                concat!(
+                    include_str!("sh/address.sh"),
+                    include_str!("sh/announce.sh"),
+                    include_str!("sh/ask.sh")
+                )
+            }
             Self::File => include_str!("sh/file.sh"),
             Self::Mount => include_str!("sh/mount.sh"),
             Self::Process => concat!(

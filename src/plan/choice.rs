@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compose::Composer;
 use super::placement::{self, Answer, Question, Wish};
+use super::scope;
 use super::table::Role;
 use super::{PlacementTable, PlanError, Rejection};
 use crate::site::id::HostName;
@@ -25,7 +26,7 @@ impl Choice {
         out: &BTreeMap<HostName, Rejection>,
     ) -> Result<HostName, PlanError> {
         let asleep = composer.row().and_then(|row| row.secondary).filter(|host| composer.is_ready(host));
-        let out = self.everybody_else(composer, out, composer.request_to());
+        let out = rejected(composer, out, composer.request_to());
         self.ask(composer, Role::Primary, &out, asleep.as_ref())
             .ok_or_else(|| self.nobody(composer, Role::Primary))
     }
@@ -37,7 +38,7 @@ impl Choice {
         primary: &HostName,
         out: &BTreeMap<HostName, Rejection>,
     ) -> Option<HostName> {
-        let mut out = self.everybody_else(composer, out, None);
+        let mut out = rejected(composer, out, None);
         let service = composer.service().clone();
         out.insert(primary.clone(), Rejection::Busy { role: Role::Primary, service });
         let holder = composer.row().and_then(|row| row.secondary).filter(|host| host != primary);
@@ -75,7 +76,7 @@ impl Choice {
             })
             .collect();
         let evaluate = |host: &HostName, expression: &str| -> Result<Answer, String> {
-            composer.planner.judge(composer, host, expression)
+            scope::judge(composer, host, expression)
         };
         let roles = composer.planner.roles(composer.service());
         let table = placement::choose(&Question {
@@ -94,32 +95,31 @@ impl Choice {
         self.tables.push(table);
         chosen
     }
+}
 
-    /// Rejections that hold whatever the role: asked for elsewhere, limited, not pool, tried, dead.
-    fn everybody_else(
-        &self,
-        composer: &Composer<'_>,
-        out: &BTreeMap<HostName, Rejection>,
-        only: Option<&HostName>,
-    ) -> BTreeMap<HostName, Rejection> {
-        let request = &composer.planner.request;
-        let mut all = out.clone();
-        for host in &composer.pool {
-            let rejection = if let Some(detail) = request.tried.get(host) {
-                Rejection::Tried { detail: detail.clone() }
-            } else if composer.planner.table.confirmed_dead.contains_key(host) {
-                Rejection::ConfirmedDead
-            } else if request.limit.as_ref().is_some_and(|limit| !limit.contains(host)) {
-                Rejection::Limited
-            } else if !composer.planner.in_pool(host) {
-                Rejection::NotPool
-            } else if only.is_some_and(|only| only != host) {
-                Rejection::NotAsked
-            } else {
-                continue;
-            };
-            all.entry(host.clone()).or_insert(rejection);
-        }
-        all
+/// Rejections that hold whatever the role: asked for elsewhere, limited, not pool, tried, dead.
+fn rejected(
+    composer: &Composer<'_>,
+    out: &BTreeMap<HostName, Rejection>,
+    only: Option<&HostName>,
+) -> BTreeMap<HostName, Rejection> {
+    let request = &composer.planner.request;
+    let mut all = out.clone();
+    for host in &composer.pool {
+        let rejection = if let Some(detail) = request.tried.get(host) {
+            Rejection::Tried { detail: detail.clone() }
+        } else if composer.planner.table.confirmed_dead.contains_key(host) {
+            Rejection::ConfirmedDead
+        } else if request.limit.as_ref().is_some_and(|limit| !limit.contains(host)) {
+            Rejection::Limited
+        } else if !composer.planner.in_pool(host) {
+            Rejection::NotPool
+        } else if only.is_some_and(|only| only != host) {
+            Rejection::NotAsked
+        } else {
+            continue;
+        };
+        all.entry(host.clone()).or_insert(rejection);
     }
+    all
 }

@@ -3,6 +3,7 @@
 //! Used by [`super::operation`] only. What a step says in shell comes from [`super::phase`].
 
 use super::facts::HostFacts;
+use super::phase::PROBE_MARGIN_MS;
 use super::table::{Role, Row, ServiceState};
 use super::{
     Alternative, Attempts, Commit, Guards, Link, LinkKind, PlanError, PlanStep, Planner, ServicePlan, Stage,
@@ -24,14 +25,18 @@ impl Gate {
         Self::default()
     }
 
-    /// All of a phase succeeded.
+    /// All of a phase succeeded. What waits for a phase without steps waits for what that phase would wait for.
     pub fn success(placed: &Placed) -> Self {
-        Self(links(&placed.exits, LinkKind::Success))
+        Self::of(placed, LinkKind::Success)
     }
 
     /// All of a phase ended, whatever the result.
     pub fn end(placed: &Placed) -> Self {
-        Self(links(&placed.exits, LinkKind::End))
+        Self::of(placed, LinkKind::End)
+    }
+
+    fn of(placed: &Placed, kind: LinkKind) -> Self {
+        if placed.is_empty() { placed.before.clone() } else { Self(links(&placed.exits, kind)) }
     }
 
     pub fn and_success(self, placed: &Placed) -> Self {
@@ -64,11 +69,13 @@ pub(super) struct Placed {
     pub exits: Vec<StepRef>,
     /// Those that release a service address.
     pub addresses: Vec<StepRef>,
+    /// What the group waits for.
+    pub before: Gate,
 }
 
 impl Placed {
     pub fn one(step: StepRef) -> Self {
-        Self { all: vec![step.clone()], exits: vec![step], addresses: Vec::new() }
+        Self { all: vec![step.clone()], exits: vec![step], ..Self::default() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -228,14 +235,20 @@ impl Composer<'_> {
     }
 
     /// A service address was taken off another host: clients are told again who holds it now.
-    pub fn announce_after(&mut self, host: &HostName, released: &Placed, committed: &Placed) {
+    pub fn announce_after(&mut self, host: &HostName, what: &str, released: &Placed, committed: &Placed) {
         if released.is_empty() || self.playbook.addresses.is_empty() {
             return;
         }
         let script = module::address::announce_script(&self.addresses());
         let gate = Gate::end(released).and_success(committed);
-        let step =
-            self.bare(Some(host), Stage::Commit, "announce-again", "address", Work::Script(script), &gate);
+        let step = self.bare(
+            Some(host),
+            Stage::Commit,
+            &format!("announce-after-{what}"),
+            "address",
+            Work::Script(script),
+            &gate,
+        );
         self.push(step, Running { optional: true, ..Running::advisory() });
     }
 
@@ -288,10 +301,10 @@ impl Composer<'_> {
             if self.probed_by_ifconfig(name) {
                 continue;
             }
-            let probe = self.planner.probe(self, host, name, spec)?;
-            let timeout_ms = self.planner.site.settings.timeout.0.as_millis();
+            let probe = self.named_probe(host, name, spec)?;
+            let timeout_ms = probe.timeout_ms() + PROBE_MARGIN_MS;
             let mut step = self.bare(None, Stage::Prove, name, "probe", Work::Probe(probe), gate);
-            step.timeout_ms = u64::try_from(timeout_ms).unwrap_or(u64::MAX);
+            step.timeout_ms = timeout_ms;
             step.attempts = Attempts { retries: 9, delay_ms: 100, backoff: Backoff::Fixed };
             proven.join(Placed::one(self.push(step, Running::strict())));
         }
@@ -386,14 +399,14 @@ impl Composer<'_> {
         secondary: Option<HostName>,
         choice: super::choice::Choice,
         notes: Vec<String>,
-    ) -> Result<ServicePlan, PlanError> {
+    ) -> ServicePlan {
         let commit = self.steps.iter().find(|step| matches!(step.work, Work::Commit(_)));
         let evidence = if self.steps.iter().any(|step| step.module == "evidence") {
             self.evidence_policy()
         } else {
             Vec::new()
         };
-        Ok(ServicePlan {
+        ServicePlan {
             service: self.service().clone(),
             addresses: self.addresses(),
             serving: from.as_ref().is_some_and(|host| self.is_awake(host)),
@@ -406,6 +419,6 @@ impl Composer<'_> {
             placement: choice.tables,
             point_of_no_return: commit.map(|step| step.id.clone()),
             notes: choice.notes.into_iter().chain(notes).collect(),
-        })
+        }
     }
 }

@@ -62,9 +62,9 @@ impl Composer<'_> {
         let awake = self.phase(&to, Phase::Wake, Stage::Wake, &Gate::success(&asleep), Running::strict())?;
         let gate = Gate::success(&awake).and_end(&cleaned);
         let committed = self.serve(&to, &gate, ServiceState::Unprotected, secondary.as_ref())?;
-        self.announce_after(&to, &cleaned, &committed);
+        self.announce_after(&to, "quarantine", &cleaned, &committed);
         self.protect(&to, secondary.as_ref(), &Gate::none(), &committed)?;
-        self.service_plan(None, Some(to), secondary, choice, Vec::new())
+        Ok(self.service_plan(None, Some(to), secondary, choice, Vec::new()))
     }
 
     /// The primary is lost or given up. Nothing moves without evidence that it no longer acts.
@@ -86,7 +86,7 @@ impl Composer<'_> {
             notes.push(format!("{} has no sleeping copy that is ready: it is set up cold", plan.to));
         }
         self.take_over(&plan, Running::hopeful())?;
-        self.service_plan(plan.from, Some(plan.to), plan.secondary, choice, notes)
+        Ok(self.service_plan(plan.from, Some(plan.to), plan.secondary, choice, notes))
     }
 
     fn take_over(&mut self, plan: &Move, releasing: Running) -> Result<(), PlanError> {
@@ -104,8 +104,8 @@ impl Composer<'_> {
         let awake = self.phase(&plan.to, Phase::Wake, Stage::Wake, &gate, Running::strict())?;
         let gate = Gate::success(&awake).and_success(&evidence).and_end(&cleaned);
         let committed = self.serve(&plan.to, &gate, ServiceState::Unprotected, None)?;
-        self.announce_after(&plan.to, &released, &committed);
-        self.announce_after(&plan.to, &cleaned, &committed);
+        self.announce_after(&plan.to, "release", &released, &committed);
+        self.announce_after(&plan.to, "quarantine", &cleaned, &committed);
         self.protect(
             &plan.to,
             plan.secondary.as_ref(),
@@ -146,10 +146,10 @@ impl Composer<'_> {
         let evidence = self.join_any(vec![word]);
         let gate = Gate::success(&awake).and_success(&evidence).and_end(&cleaned);
         let committed = self.serve(&to, &gate, ServiceState::Unprotected, None)?;
-        self.announce_after(&to, &released, &committed);
+        self.announce_after(&to, "release", &released, &committed);
         let gate = Gate::success(&committed).and_success(&released);
         self.protect(&to, secondary.as_ref(), &gate, &committed)?;
-        self.service_plan(Some(from), Some(to), secondary, choice, Vec::new())
+        Ok(self.service_plan(Some(from), Some(to), secondary, choice, Vec::new()))
     }
 
     /// A new secondary, and nothing held where it should not be.
@@ -163,9 +163,9 @@ impl Composer<'_> {
         self.begin(row.epoch, &primary, Some(&secondary));
         let cleaned = self.quarantine(&[Some(&primary), Some(&secondary)])?;
         let nothing = Placed::default();
-        self.announce_after(&primary, &cleaned, &nothing);
+        self.announce_after(&primary, "quarantine", &cleaned, &nothing);
         self.protect(&primary, Some(&secondary), &Gate::end(&cleaned), &nothing)?;
-        self.service_plan(Some(primary.clone()), Some(primary), Some(secondary), choice, Vec::new())
+        Ok(self.service_plan(Some(primary.clone()), Some(primary), Some(secondary), choice, Vec::new()))
     }
 
     /// Off every host that knows the service.
@@ -186,7 +186,7 @@ impl Composer<'_> {
             Commit { primary: None, secondary: None, epoch: self.epoch, state: ServiceState::Absent };
         self.commit("commit-absent", commit, &Gate::success(&ended));
         let from = row.and_then(|row: Row| row.primary);
-        self.service_plan(from, None, None, Choice::new(self), Vec::new())
+        Ok(self.service_plan(from, None, None, Choice::new(self), Vec::new()))
     }
 
     /// Prepare and sleep on one host.
@@ -212,7 +212,7 @@ impl Composer<'_> {
         secondary: Option<&HostName>,
     ) -> Result<Placed, PlanError> {
         let up = self.phase(host, Phase::Ifconfig, Stage::Ifconfig, gate, Running::strict())?;
-        let up = if up.is_empty() { gate.clone() } else { Gate::success(&up) };
+        let up = Gate::success(&up);
         let proven = self.prove(host, &up)?;
         let role = self.role(host, Some(Role::Primary), Stage::Commit, &up);
         let kept = self.kept_secondary(secondary);

@@ -9,9 +9,11 @@ use serde_json::{Map, Value};
 use super::compose::{Composer, Gate, Placed, Running};
 use super::foresee::Foreseen;
 use super::scope::{Scope, Unrendered, not_yet};
-use super::{Attempts, Guard, Guards, Link, LinkKind, PlanError, PlanStep, Stage, StepRef, UndoWork, Work};
+use super::{
+    Attempts, Guard, Guards, Link, LinkKind, PlanError, PlanStep, Probe, Stage, StepRef, UndoWork, Work,
+};
 use crate::module::{self, Compiled, ModuleError, Script};
-use crate::site::action::{Action, AddressState};
+use crate::site::action::{Action, AddressState, ProbeArgs, ProbeSpec};
 use crate::site::graph::{self, PhaseGraph, StepAt, Why};
 use crate::site::id::HostName;
 use crate::site::playbook::{IfUnreachable, Phase, Step, Undo};
@@ -30,7 +32,7 @@ impl Composer<'_> {
     ) -> Result<Placed, PlanError> {
         let playbook = self.playbook;
         let graph = PhaseGraph::of(self.planner.site, playbook);
-        let mut placed = Placed::default();
+        let mut placed = Placed { before: gate.clone(), ..Placed::default() };
         let mut waited_for: BTreeSet<StepRef> = BTreeSet::new();
         for (index, step) in playbook.phase(phase).iter().enumerate() {
             let mut needs = Vec::new();
@@ -79,13 +81,18 @@ impl Composer<'_> {
         needs: Vec<Link>,
     ) -> Result<PlanStep, PlanError> {
         let id = self.step_ref(Some(host), stage, step.id.as_str());
-        let scope = Scope::of_step(self, host, step)?;
+        let scope = Scope::of_step(self, host, step);
         let maker = Maker { composer: self, host, step, id: &id, scope };
         let (skip, guards) = maker.guards()?;
         let skip = skip.or_else(|| self.planner.request.skips(step));
         let (work, undo) = maker.work()?;
         let timeout =
             step.timeout.as_ref().map_or(self.planner.site.settings.timeout, |timeout| timeout.value);
+        let timeout_ms = match &work {
+            // A probe ends by itself: the site's default would only lengthen the worst case.
+            Work::Probe(probe) if step.timeout.is_none() => probe.timeout_ms() + PROBE_MARGIN_MS,
+            _ => millis(timeout.0),
+        };
         let title = match &step.name {
             Some(name) => maker.text(name)?,
             None => step.id.to_string(),
@@ -104,7 +111,7 @@ impl Composer<'_> {
             work,
             undo,
             guards,
-            timeout_ms: millis(timeout.0),
+            timeout_ms,
             attempts: Attempts {
                 // `until` without `retries` tries three times more, as Ansible does.
                 retries: if step.until.is_some() && step.retries == 0 { 3 } else { step.retries },
@@ -122,6 +129,9 @@ impl Composer<'_> {
     }
 }
 
+/// What a probe gets beyond its own timeout, so that it is the one to say that the time was over.
+pub(super) const PROBE_MARGIN_MS: u64 = 250;
+
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -136,12 +146,12 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn error(&self, place: &Sp<String>, detail: impl ToString) -> PlanError {
+    fn error(&self, place: &Sp<String>, detail: &impl ToString) -> PlanError {
         PlanError::Render { place: place.span, step: Some(self.id.clone()), detail: detail.to_string() }
     }
 
     fn text(&self, text: &Sp<String>) -> Result<String, PlanError> {
-        self.scope.render(text).map_err(|detail| self.error(text, detail))
+        self.scope.render(text).map_err(|detail| self.error(text, &detail))
     }
 
     /// Names whose values come from steps that have not run yet.
@@ -158,7 +168,7 @@ impl Maker<'_> {
                 Ok(true) => {}
                 Ok(false) => skip = Some(format!("`when: {}` is false", when.value)),
                 Err(Unrendered::NotYet(_)) => guards.when = Some(self.guard(when)),
-                Err(Unrendered::Wrong(error)) => return Err(self.error(when, error)),
+                Err(Unrendered::Wrong(error)) => return Err(self.error(when, &error)),
             }
         }
         guards.until = self.step.until.as_ref().map(|text| self.guard(text));
@@ -233,7 +243,7 @@ impl Maker<'_> {
     fn delegate(&self) -> Result<Option<HostName>, PlanError> {
         let Some(to) = &self.step.delegate_to else { return Ok(Some(self.host.clone())) };
         let name = self.text(to)?;
-        HostName::try_from(name).map(Some).map_err(|error| self.error(to, error))
+        HostName::try_from(name).map(Some).map_err(|error| self.error(to, &error))
     }
 
     /// The user the step runs as, when not the one that logs in.
@@ -295,14 +305,14 @@ impl Bench<'_> {
             Unrendered::Wrong(error) => error.to_string(),
         };
         let vars = self.scope.vars();
-        let made = self.with_context(
+        let result = self.with_context(
             environment,
             &|text| template::render(text, vars).map_err(note),
             &|text| template::render_shell(text, vars).map_err(note),
             &|name| self.template(name).and_then(|engine| engine.render_named(name, vars)).map_err(note),
             |context| make(context).map_err(|error| error.to_string()),
         );
-        made.map_err(|detail| match early.take() {
+        result.map_err(|detail| match early.take() {
             names if names.is_empty() => Failure::Wrong(detail),
             names => Failure::NotYet(names),
         })
@@ -360,7 +370,7 @@ impl Composer<'_> {
     ) -> Result<(Work, UndoWork), PlanError> {
         let stage = Stage::Prepare;
         let id = self.step_ref(Some(host), stage, step.id.as_str());
-        let scope = Scope::of_step(self, host, step)?.with(results);
+        let scope = Scope::of_step(self, host, step).with(results);
         Maker { composer: self, host, step, id: &id, scope }.work()
     }
 }
@@ -374,7 +384,7 @@ impl Composer<'_> {
         step: &Sp<Step>,
     ) -> Result<Option<Foreseen>, PlanError> {
         let id = self.step_ref(Some(host), Stage::from(phase), step.id.as_str());
-        let scope = Scope::of_step(self, host, step)?;
+        let scope = Scope::of_step(self, host, step);
         let maker = Maker { composer: self, host, step, id: &id, scope };
         let (skip, _) = maker.guards()?;
         if skip.is_some() || maker.delegate()?.as_ref() != Some(host) {
@@ -386,6 +396,29 @@ impl Composer<'_> {
         };
         let preflight = maker.preflight();
         Ok(Some(Foreseen { action: step.action.value.clone(), script, preflight, id }))
+    }
+}
+
+impl Composer<'_> {
+    /// A named check, rendered for the host that is to serve.
+    pub(super) fn named_probe(
+        &self,
+        host: &HostName,
+        name: &str,
+        spec: &Sp<ProbeSpec>,
+    ) -> Result<Probe, PlanError> {
+        let scope = Scope::of(self, host);
+        let bench = Bench { composer: self, host, scope: &scope, registers: &[] };
+        let action = Action::Probe(ProbeArgs::Named(Sp::new(name.to_owned(), spec.span)));
+        let wrong = |detail: String| PlanError::Render { place: spec.span, step: None, detail };
+        match bench.compile(&action, &IndexMap::new()) {
+            Ok(Compiled::Probe(probe)) => Ok(probe),
+            Ok(Compiled::Script(_)) => Err(wrong("is not a probe".to_owned())),
+            Err(Failure::NotYet(names)) => {
+                Err(wrong(format!("reads results of steps: {}", names.join(", "))))
+            }
+            Err(Failure::Wrong(detail)) => Err(wrong(detail)),
+        }
     }
 }
 

@@ -2,23 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::compose::Composer;
 use super::facts::{ProcessFact, SiteFacts, Trace};
-use super::phase::{Bench, Failure};
-use super::placement::{self, Answer};
-use super::scope::{self, Scope};
+use super::placement;
 use super::table::{Role, Table};
 use super::{Operation, Plan, PlanError, Probe, StepRef, UndoWork, Work, timing};
-use crate::module::Compiled;
 use crate::site::Site;
-use crate::site::action::{Action, ProbeArgs, ProbeSpec};
 use crate::site::id::{Epoch, HostName, ServiceName};
 use crate::site::inventory::HostExtras;
 use crate::site::playbook::Playbook;
-use crate::site::source::Sp;
 
 /// What the user asked for.
 #[derive(Clone, Debug)]
@@ -90,7 +84,7 @@ impl Planner<'_> {
         let mut composer = self.composer(service)?;
         composer.cast = (Some(host.clone()), None);
         let probes = &composer.playbook.probes;
-        probes.iter().map(|(name, spec)| self.probe(&composer, host, name, spec)).collect()
+        probes.iter().map(|(name, spec)| composer.named_probe(host, name, spec)).collect()
     }
 
     /// The work of a step of `plan` that depended on results which are known now.
@@ -180,41 +174,9 @@ impl Planner<'_> {
         connection.escalation.map(|escalation| escalation.user)
     }
 
-    /// Evaluates an expression of `placement:` for one candidate.
-    pub(super) fn judge(
-        &self,
-        composer: &Composer<'_>,
-        host: &HostName,
-        text: &str,
-    ) -> Result<Answer, String> {
-        scope::judge(composer, host, text)
-    }
-
     /// The `reveille_*` variables of a host.
     pub(super) fn extras(&self, host: &HostName) -> HostExtras {
         // What could not be understood there was reported when the site was checked.
         self.site.inventory.extras(host, &mut Vec::new())
-    }
-
-    /// A named check, rendered for the host that is to serve.
-    pub(super) fn probe(
-        &self,
-        composer: &Composer<'_>,
-        host: &HostName,
-        name: &str,
-        spec: &Sp<ProbeSpec>,
-    ) -> Result<Probe, PlanError> {
-        let scope = Scope::of(composer, host)?;
-        let bench = Bench { composer, host, scope: &scope, registers: &[] };
-        let action = Action::Probe(ProbeArgs::Named(Sp::new(name.to_owned(), spec.span)));
-        let wrong = |detail: String| PlanError::Render { place: spec.span, step: None, detail };
-        match bench.compile(&action, &IndexMap::new()) {
-            Ok(Compiled::Probe(probe)) => Ok(probe),
-            Ok(Compiled::Script(_)) => Err(wrong("is not a probe".to_owned())),
-            Err(Failure::NotYet(names)) => {
-                Err(wrong(format!("reads results of steps: {}", names.join(", "))))
-            }
-            Err(Failure::Wrong(detail)) => Err(wrong(detail)),
-        }
     }
 }

@@ -5,7 +5,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::PlanError;
 use super::compose::Composer;
 use super::placement::Answer;
 use crate::site::hosts::plain;
@@ -32,13 +31,13 @@ pub(super) enum Unrendered {
 
 impl Scope {
     /// The scope of a service on a host, outside any step.
-    pub fn of(composer: &Composer<'_>, host: &HostName) -> Result<Self, PlanError> {
-        Ok(Self { vars: Vars::new(&resolve(layers(composer, host, None))) })
+    pub fn of(composer: &Composer<'_>, host: &HostName) -> Self {
+        Self { vars: Vars::new(&resolve(layers(composer, host, None))) }
     }
 
     /// The scope of one step.
-    pub fn of_step(composer: &Composer<'_>, host: &HostName, step: &Step) -> Result<Self, PlanError> {
-        Ok(Self { vars: Vars::new(&resolve(layers(composer, host, Some(&step.vars)))) })
+    pub fn of_step(composer: &Composer<'_>, host: &HostName, step: &Step) -> Self {
+        Self { vars: Vars::new(&resolve(layers(composer, host, Some(&step.vars)))) }
     }
 
     /// These variables and the results of steps that have run.
@@ -78,7 +77,7 @@ pub(super) fn not_yet(error: TemplateError, registers: &[String]) -> Unrendered 
 
 /// What an expression of `placement:` comes to for one candidate.
 pub(super) fn judge(composer: &Composer<'_>, host: &HostName, text: &str) -> Result<Answer, String> {
-    let scope = Scope::of(composer, host).map_err(|error| error.to_string())?;
+    let scope = Scope::of(composer, host);
     let facts = serde_json::to_value(composer.facts(host)).unwrap_or_default();
     let vars = scope.vars.with_value("facts", &facts);
     let value = Expression::compile(&sizes_in_bytes(text)).and_then(|expression| expression.evaluate(&vars));

@@ -1,6 +1,7 @@
 //! Closes a plan: puts its steps in order, adds up the worst case, counts what can be undone, and seals it.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -34,7 +35,10 @@ pub(super) fn close(
 pub fn hash(plan: &Plan, redact: &dyn Fn(&str) -> String) -> String {
     let bare = Plan { hash: String::new(), ..plan.clone() };
     let text = serde_json::to_string(&bare).unwrap_or_default();
-    Sha256::digest(redact(&text)).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(redact(&text)).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// Steps sorted so that each stands after all it waits for; otherwise as they were added.

@@ -88,6 +88,16 @@ impl Journal {
         Ok(Self::written_by(Pen { file, seq, prev, broken: None, crash_at: crash_at() }, redact))
     }
 
+    /// One that cannot be written.
+    ///
+    /// # Panics
+    /// On a machine without `/dev/full`.
+    #[cfg(test)]
+    pub fn on_full_disk(redact: Redactor) -> Self {
+        let file = OpenOptions::new().append(true).open("/dev/full").expect("every Linux has it");
+        Self::written_by(Pen { file, seq: 0, prev: String::new(), broken: None, crash_at: None }, redact)
+    }
+
     fn written_by(pen: Pen, redact: Redactor) -> Self {
         let (entries, queue) = mpsc::unbounded_channel();
         tokio::spawn(write_all(pen, queue));
@@ -105,10 +115,10 @@ impl Journal {
     }
 
     /// Writes a record; when the future is ready, it is on disk. The record's place is fixed by the call.
-    pub fn keep(
+    pub fn keep<R: Serialize>(
         &self,
-        record: &impl Serialize,
-    ) -> impl Future<Output = Result<(), JournalLost>> + Send + 'static {
+        record: &R,
+    ) -> impl Future<Output = Result<(), JournalLost>> + Send + use<R> {
         let (tell, told) = oneshot::channel();
         let kept = self.entries.is_some();
         self.send(record, Some(tell));

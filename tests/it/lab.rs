@@ -100,7 +100,12 @@ impl TestLab {
 
     /// Starts a meter on the client and returns once it got its first answer.
     pub fn meter(&self, host: &str, flags: &[&str]) -> Meter {
-        let mut child = reveille(&["lab", "meter", "--json", "--http", &format!("http://{host}/")])
+        self.meter_at(&format!("http://{host}/"), flags)
+    }
+
+    /// Like [`TestLab::meter`], for any page.
+    pub fn meter_at(&self, url: &str, flags: &[&str]) -> Meter {
+        let mut child = reveille(&["lab", "meter", "--json", "--http", url])
             .args(flags)
             .arg("--dir")
             .arg(&self.state().dir)
@@ -156,7 +161,7 @@ fn quiet() -> Progress<'static> {
 }
 
 /// A folder and a subnet that differ between tests, processes and, mostly, runs.
-fn unused_names() -> (PathBuf, String) {
+pub fn unused_names() -> (PathBuf, String) {
     let number = LABS.fetch_add(1, Ordering::Relaxed);
     let pid = std::process::id();
     let net = (pid.wrapping_mul(7) + u32::from(number) * 101) % 250 + 4;

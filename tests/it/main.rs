@@ -1,6 +1,7 @@
 //! The one integration binary: whole-system tests, one module per topic.
 
 mod check;
+mod docs;
 mod doctor;
 mod failover;
 mod inventory;

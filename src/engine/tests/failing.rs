@@ -177,6 +177,22 @@ async fn evidence_may_come_from_the_link_when_the_old_primary_is_dead() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dead_old_primary_is_not_in_the_way_of_taking_back() {
+    let rig = Rig::new();
+    let mut release = hopeful(step("h1", "address", "lose", "set address"));
+    release.timeout_ms = 1000;
+    let dies = step("h2", "dies", "sleep 100\nexit 1", "").after(&["h1/address"]);
+    let plan = plan(vec![release, sets("h2", "awake"), dies.needs(&["h2/awake"])], None);
+    let (ran, ()) = tokio::join!(rig.run(&plan), async {
+        sleep(Duration::from_millis(50)).await;
+        rig.world.state().unreachable.insert("h1".to_owned());
+    });
+    assert_eq!(ran.result("web/h1/address"), StepResult::Unknown);
+    assert!(matches!(ran.ending.end, RunEnd::Undone { .. }), "{:?}", ran.ending);
+    assert_eq!(ran.undone(), ["web/h2/awake"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_evidence_nothing_moves_and_the_woken_copy_sleeps_again() {
     let rig = Rig::new();
     rig.world.state().unreachable.insert("h1".to_owned());
@@ -288,7 +304,9 @@ fn check(rig: &Rig, ran: &Ran, what: &str) {
         other => panic!("{what}: {other:?}"),
     }
     let heads = switchover().steps;
-    heads.iter().for_each(|step| _ = ran.result(&step.id.0));
+    for step in heads {
+        ran.result(&step.id.0);
+    }
     let story = rig.story();
     assert_eq!(story.end.as_ref(), Some(&ran.ending.end), "{what}");
 }

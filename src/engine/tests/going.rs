@@ -192,6 +192,18 @@ async fn nobody_waits_for_optional_steps() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn not_even_for_those_that_do_not_end_when_told_to() {
+    let rig = Rig::new();
+    rig.world.state().deaf.insert("h1".to_owned());
+    let lazy = PlanStep { optional: true, ..step("h1", "lazy", "sleep 9000", "") };
+    let start = Instant::now();
+    let ran = rig.run(&plan(vec![lazy, step("h2", "a", "sleep 100", "")], None)).await;
+    assert_eq!(ran.ending.end, RunEnd::Done);
+    assert_eq!(start.elapsed().as_millis(), 400);
+    assert_eq!(ran.result("web/h1/lazy"), StepResult::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
 async fn check_mode_looks_and_leaves_no_trace() {
     let mut rig = Rig::new();
     rig.options.reach = Reach::Look;

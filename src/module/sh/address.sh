@@ -1,7 +1,7 @@
-# Service addresses: held as single hosts (/32, /128), asked about, announced, given up.
+# Service addresses: held as single hosts (/32, /128), and given up.
 #
-# Needs undo.sh, iproute2 and, to announce, arping (iputils, Habets or busybox) for IPv4. An ADDRESS is written
-# with the prefix of its network, 10.83.0.80/24: the network says which device it belongs on.
+# Needs undo.sh, announce.sh, ask.sh and iproute2. An ADDRESS is written with the prefix of its network, 10.83.0.80/24:
+# the network says which device it belongs on.
 # shellcheck shell=sh disable=SC2154 # `kept` is set by undo_recall
 
 # address_options [--device DEV] [--lease SECONDS] [--check MS] ADDRESS…
@@ -50,6 +50,16 @@ address_device() {
   address_fail "no device in the network of $1; this host has${has:- no address at all}"
 }
 
+# address_fits [--device DEV] ADDRESS…: 0 if this host has a device for each of them. Reads only.
+address_fits() (
+  address_options "$@"
+  for address in $addresses; do
+    address_find "$address"
+    address_device "$address"
+    ip link show dev "$dev" >/dev/null 2>&1 || address_fail "there is no device $dev for $ip on this host"
+  done
+)
+
 # address_is up|absent|staged [OPTIONS] ADDRESS…: 0 if so, 10 if not.
 address_is() (
   state=$1 && shift
@@ -92,7 +102,7 @@ address_up() (
   done
   [ -n "$claims" ] || exit 0
   address_can_announce "$claims"
-  [ "$check" -eq 0 ] || address_just_silent || address_unanswered "$check" "$claims"
+  [ "$check" -eq 0 ] || address_just_silent "$claims" || address_unanswered "$check" "$claims"
   for claim in $claims; do
     address_claim "$claim" || exit
   done
@@ -136,149 +146,6 @@ address_add_notified() (
   tries=0
   while [ -n "$(ip -6 -o addr show to "$ip" tentative)" ] && [ $((tries += 1)) -lt 100 ]; do :; done
 )
-
-# address_can_announce CLAIMS: refuses IPv4 without arping; warns where IPv6 can be announced only once.
-address_can_announce() {
-  for claim in $1; do
-    case $claim in
-      *=*:*)
-        address_na_tool ||
-          echo "${claim#*=} is announced only once; ndptool (Debian: libndp-tools) could repeat it" >&2
-        ;;
-      *)
-        command -v arping >/dev/null ||
-          address_fail "cannot announce ${claim#*=}: no arping; install iputils-arping (RHEL: iputils)"
-        ;;
-    esac
-  done
-}
-
-address_na_tool() {
-  command -v ndptool >/dev/null || command -v ndsend >/dev/null
-}
-
-# address_announcer IP DEV: says at once, in the background, five times who holds the address, and five times more
-# after five seconds. It outlives this script. Before each time it looks whether it is still wanted (its file names
-# it), the address still held here and the service's epoch still ours.
-address_announcer() {
-  [ -d "$RV_DIR/announcer" ] || mkdir -p "$RV_DIR/announcer" || return
-  echo "${RV_EPOCH:-} $$" >"$RV_DIR/announcer/$1" || return
-  # Habets' arping takes this for a mistake, says nothing, and is asked again below.
-  [ "${1#*:}" != "$1" ] || arping -q -U -c 1 -w 1 -I "$2" -s "$1" "$1" </dev/null >/dev/null 2>&1 8>&- 9>&- &
-  setsid sh -s -- "$1" "$2" "$RV_DIR" "${RV_EPOCH:-} $$" <<'ANNOUNCER' >/dev/null 2>&1 8>&- 9>&- &
-say() {
-  case $1 in
-    *:*)
-      if command -v ndptool; then ndptool -t na -U -i "$2" -T "$1" send; else ndsend "$1" "$2"; fi
-      ;;
-    *)
-      arping -q -U -c 1 -w 1 -I "$2" $from "$1" "$1" &
-      arping -q $reply -c 1 -w 1 -I "$2" $from "$1" "$1" &
-      ;;
-  esac </dev/null
-}
-wanted() {
-  read -r who <"$3/announcer/$1" && [ "$who" = "$4" ] || return
-  epoch=${4% *}
-  [ ! -r "$3/epoch" ] || read -r epoch <"$3/epoch"
-  [ "$epoch" = "${4% *}" ] && [ -n "$(ip -o addr show to "$1" dev "$2")" ]
-}
-reply=-A from=-s
-case $(arping -V 2>&1 </dev/null) in *ARPing*) reply='-U -P' from=-S ;; esac
-for pause in 0 0.05 0.1 0.2 0.4 5 0.05 0.1 0.2 0.4; do
-  sleep "$pause"
-  wanted "$@" || exit 0
-  say "$@"
-done
-rm -f "$3/announcer/$1"
-ANNOUNCER
-}
-
-# address_hush IP: ends the announcements of an address.
-address_hush() {
-  rm -f "$RV_DIR/announcer/$1"
-}
-
-# address_announce ADDRESS…: announces addresses that are held here already, after a former holder was repaired.
-address_announce() (
-  address_options "$@"
-  for address in $addresses; do
-    address_find "$address"
-    [ -n "$on" ] || address_fail "$ip is not held here"
-    address_can_announce "$on=$address"
-    address_announcer "$ip" "$on" || exit
-  done
-)
-
-# address_silent MS [--device DEV] ADDRESS…: 0 if no other host answers for any of them within that time. 1 if one
-# does, or if silence would prove nothing.
-address_silent() (
-  window=$1 && shift
-  address_options "$@"
-  asked=''
-  for address in $addresses; do
-    address_find "$address"
-    address_device "$address"
-    asked="$asked $dev=$address"
-  done
-  address_unanswered "$window" "$asked"
-  read -r now _ </proc/uptime && echo "${RV_EPOCH:-} ${now%%.*}" >"$RV_DIR/silent"
-)
-
-# address_just_silent: whether this host asked within the last three seconds, in this epoch, and nobody answered. The
-# addresses of a service are always asked about together.
-address_just_silent() {
-  read -r epoch then 2>/dev/null <"$RV_DIR/silent" && read -r now _ </proc/uptime || return
-  [ "$epoch" = "${RV_EPOCH:-}" ] && [ $((${now%%.*} - then)) -lt 3 ]
-}
-
-# address_unanswered MS "DEV=ADDRESS …": asks for each three times within the window, by the kernel's own ARP or
-# neighbour discovery: it sends at once however busy the host is, and keeps the answer.
-address_unanswered() {
-  pause=$(printf '%d.%03d' $(($1 / 3000)) $(($1 / 3 % 1000)))
-  for claim in $2; do
-    case $(ip -o link show dev "${claim%%=*}") in
-      *[,\<]LOWER_UP[,\>]*) ;;
-      *) address_fail "${claim%%=*} has no link: nobody could be heard" ;;
-    esac
-  done
-  for _ in 1 2 3; do
-    address_ask "$2" || exit
-    sleep "$pause"
-    for claim in $2; do
-      address_answer "${claim%%=*}" "${claim#*=}"
-    done
-  done
-  address_forget "$2"
-}
-
-# address_ask CLAIMS: forgets what the kernel knew of them and has it ask. (`neigh del` of an unknown one would end the
-# batch.)
-address_ask() {
-  for claim in $1; do
-    neighbour="neigh replace ${claim#*=}"
-    printf '%s\n' "${neighbour%/*} dev ${claim%%=*} nud failed" "${neighbour%/*} dev ${claim%%=*} use"
-  done | ip -batch -
-}
-
-# address_answer DEV ADDRESS: fails with the name of whoever answered.
-address_answer() {
-  answer=$(ip neigh show "${2%/*}" dev "$1")
-  case $answer in
-    *lladdr*)
-      mac=${answer##*lladdr }
-      address_forget "$1=$2"
-      address_fail "${2%/*} is held by ${mac%% *} on $1"
-      ;;
-  esac
-}
-
-address_forget() {
-  for claim in $1; do
-    neighbour="neigh replace ${claim#*=}"
-    echo "${neighbour%/*} dev ${claim%%=*} nud failed"
-  done | ip -batch -
-}
 
 # address_absent ADDRESS…: gives each address up: silences it, drops what comes in for it, ends its connections,
 # deletes it.

@@ -38,7 +38,7 @@ fn an_address_that_another_host_holds_is_not_taken() {
     let net = Net::new();
     for address in BOTH {
         let long = written(address);
-        net.ok("a", &format!("address_silent 200 {long}"));
+        net.ok("c", &format!("address_silent 200 {long}"));
         net.ok("b", &format!("address_up {long}"));
         let refused = net.run("a", &format!("address_up --check 300 {long}"));
         let said = String::from_utf8(refused.stderr).unwrap();
@@ -49,6 +49,22 @@ fn an_address_that_another_host_holds_is_not_taken() {
         assert!(String::from_utf8(heard.stderr).unwrap().contains(&net.mac("b")));
         net.ok("b", &format!("address_silent 200 {long}"));
     }
+}
+
+#[test]
+fn silence_just_heard_saves_one_check_of_the_same_addresses() {
+    if !root() {
+        return;
+    }
+    let net = Net::new();
+    net.ok("a", "address_silent 100 10.99.0.80/24");
+    net.ok("b", "address_up 10.99.0.80/24 10.99.0.81/24");
+    assert_eq!(net.code("a", "address_up --check 300 10.99.0.81/24"), 1, "another address was not asked for");
+    net.ok("b", "address_absent 10.99.0.80/24");
+    net.ok("a", "address_silent 100 10.99.0.80/24");
+    net.ok("b", "address_up 10.99.0.80/24");
+    net.ok("a", "address_up --check 300 10.99.0.80/24 && address_absent 10.99.0.80/24");
+    assert_eq!(net.code("a", "address_up --check 300 10.99.0.80/24"), 1, "it counts once");
 }
 
 #[test]

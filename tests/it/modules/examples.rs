@@ -1,6 +1,7 @@
 //! The examples in `book/src/reference/modules/`: each does what it says, does nothing the second time, and is taken
 //! back whole.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -101,7 +102,7 @@ fn play<'a>(script: &Script, cues: impl Iterator<Item = (&'a str, &'a str)>) -> 
     for (index, (name, text)) in cues.enumerate() {
         let file = folder.path().join(index.to_string());
         std::fs::write(&file, assemble(&script.library, Path::new("/run/rv"), text)).unwrap();
-        driver += &format!("sh {} >&2; echo \"{name}=$?\"\n", file.display());
+        let _ = writeln!(driver, "sh {} >&2; echo \"{name}=$?\"", file.display());
     }
     let said = feed(Command::new("unshare").args(["-mn", "sh"]), &driver);
     let codes = String::from_utf8(said.stdout).unwrap();

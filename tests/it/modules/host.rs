@@ -77,12 +77,12 @@ fn a_file_that_fails_its_check_changes_nothing() {
 #[test]
 fn any_bytes_arrive() {
     let bytes: Vec<u8> = (0..=255).collect();
-    let format: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
-    let sum: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let format = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect::<Vec<_>>().concat();
+    let found = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     each_line_succeeds(&format!(
         r#"
         file_put /srv/f --printf '{format}'
-        [ "$(od -An -v -tx1 /srv/f | tr -d ' \n')" = {sum} ]
+        [ "$(od -An -v -tx1 /srv/f | tr -d ' \n')" = {found} ]
         file_diff /srv/f --text 'x' | grep -q '^Binary\|^-'
         "#
     ));

@@ -9,7 +9,7 @@ use reveille::module::Library;
 
 use super::{assemble, feed};
 
-/// Hosts `a`, `b` and `c` with 10.99.0.1 to .3 and fd99::1 to ::3, gone when this is dropped.
+/// Hosts `a`, `b` and `c` with `10.99.0.1` to `.3` and `fd99::1` to `::3`, gone when this is dropped.
 pub struct Net {
     tag: String,
     state: tempfile::TempDir,
