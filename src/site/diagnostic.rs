@@ -42,6 +42,11 @@ impl Diagnostic {
         }
     }
 
+    /// An error that no file is to blame for.
+    pub fn unplaced(code: &'static str, message: impl Into<String>) -> Self {
+        Self { span: None, ..Self::error(code, Span::default(), message) }
+    }
+
     pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::Diagnostic;
 use super::load::unreadable;
 use super::source::Sources;
 use super::yaml;
@@ -46,13 +46,6 @@ fn pairs(word: &str) -> Result<Map<String, Value>, Box<Diagnostic>> {
 }
 
 fn refusal(word: &str) -> Box<Diagnostic> {
-    Box::new(Diagnostic {
-        severity: Severity::Error,
-        code: "extra-vars",
-        message: format!("-e {word}: neither name=value, nor a mapping, nor @FILE"),
-        span: None,
-        label: String::new(),
-        related: Vec::new(),
-        hint: None,
-    })
+    let message = format!("-e {word}: neither name=value, nor a mapping, nor @FILE");
+    Box::new(Diagnostic::unplaced("extra-vars", message))
 }

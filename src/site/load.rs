@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::Site;
 use super::decode;
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::Diagnostic;
 use super::inventory::Inventory;
 use super::playbook::Playbook;
 use super::settings::Settings;
-use super::source::FileId;
+use super::source::{FileId, Span};
 
 /// What the command line says about the site.
 #[derive(Clone, Debug, Default)]
@@ -52,16 +52,25 @@ impl Site {
 
     /// The inventory named on the command line, else the settings' own; a site without any has no hosts.
     fn read_inventory(&mut self, named: &[PathBuf], out: &mut Vec<Diagnostic>) {
-        let own = || {
-            let paths = self.settings.inventory.iter().map(|path| self.root.join(&path.value));
-            let shown = paths.map(|path| path.strip_prefix(".").map(Path::to_owned).unwrap_or(path));
-            shown.filter(|path| path.exists()).collect()
-        };
-        let paths: Vec<PathBuf> = if named.is_empty() { own() } else { named.to_vec() };
-        self.inventory_named = !named.is_empty();
+        let paths = if named.is_empty() { self.own_inventory(out) } else { named.to_vec() };
         let before = self.sources.len();
         self.inventory = Inventory::load(&paths, &mut self.sources, out);
         self.inventory_files = self.sources.ids().skip(before).collect();
+    }
+
+    /// What the settings name. Only the default may be absent.
+    fn own_inventory(&self, out: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        for named in &self.settings.inventory {
+            let path = self.root.join(&named.value);
+            if path.exists() {
+                paths.push(path.strip_prefix(".").map(Path::to_owned).unwrap_or(path));
+            } else if named.span != Span::default() {
+                let message = format!("there is no inventory `{}`", named.value.display());
+                out.push(Diagnostic::error("missing-file", named.span, message));
+            }
+        }
+        paths
     }
 
     fn read_playbooks(&mut self, out: &mut Vec<Diagnostic>) {
@@ -120,15 +129,7 @@ impl Site {
 
 /// A file that is there but cannot be read.
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        code: "unreadable",
-        message: format!("{}: {error}", path.display()),
-        span: None,
-        label: String::new(),
-        related: Vec::new(),
-        hint: None,
-    }
+    Diagnostic::unplaced("unreadable", format!("{}: {error}", path.display()))
 }
 
 /// Paths of the files below `folder`, sorted, hidden ones and editors' backups left out; none if there is no folder.

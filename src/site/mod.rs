@@ -44,8 +44,6 @@ pub struct Site {
     pub root: PathBuf,
     pub settings: Settings,
     pub inventory: Inventory,
-    /// `-i` named the inventory: the settings' own is not read.
-    pub(crate) inventory_named: bool,
     /// The files the inventory was read from.
     pub(crate) inventory_files: Vec<FileId>,
     /// By service, in the order of their file names.

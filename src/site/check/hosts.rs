@@ -9,7 +9,6 @@ use crate::site::diagnostic::{Diagnostic, Severity};
 use crate::site::id::HostName;
 use crate::site::inventory::ConnectionDefaults;
 use crate::site::playbook::Playbook;
-use crate::site::source::Span;
 use crate::site::token;
 use crate::template::{self, Vars};
 
@@ -18,19 +17,14 @@ const CONTROLLER: [&str; 2] = ["controller", "localhost"];
 
 /// What the inventory says of reaching its hosts must be possible.
 pub(super) fn check_inventory(site: &Site, out: &mut Vec<Diagnostic>) {
-    for path in site.settings.inventory.iter().filter(|_| !site.inventory_named) {
-        if path.span != Span::default() && !site.root.join(&path.value).exists() {
-            let message = format!("there is no inventory `{}`", path.value.display());
-            out.push(Diagnostic::error("missing-file", path.span, message));
-        }
-    }
     if site.inventory.hosts().next().is_none() {
-        out.push(Diagnostic {
-            severity: Severity::Warning,
-            span: None,
-            ..Diagnostic::error("no-hosts", Span::default(), "the inventory has no hosts")
-                .hint("write one, `inventory/hosts.yml`, or name one by `-i`")
-        });
+        out.push(
+            Diagnostic {
+                severity: Severity::Warning,
+                ..Diagnostic::unplaced("no-hosts", "the inventory has no hosts")
+            }
+            .hint("write one, `inventory/hosts.yml`, or name one by `-i`"),
+        );
     }
     let render = |text: &str, host: &_| {
         let vars = Vars::new(&site.host_vars(host)).with(&Vars::new(&site.extra_vars));
