@@ -133,7 +133,8 @@ fn a_failure_of_any_step_leaves_the_service_on_exactly_one_host() {
             let said = world.run(&["switchover", "web", "--inject", &format!("{step}={fault}")]);
             let holders = world.holders();
             match said.code {
-                0 | 2 => {
+                // 4: on a busy machine a host may not answer in time; then nothing may have moved.
+                0 | 2 | 4 => {
                     seen[usize::from(said.code == 2)] += 1;
                     assert_eq!(holders.len(), 1, "{step}={fault}: {}", said.err);
                     assert_eq!(world.served_by().as_deref(), Some(holders[0].as_str()), "{step}={fault}");
