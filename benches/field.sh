@@ -208,7 +208,8 @@ stage() {
     "$bin" lab --dir "$lab" exec h2 -- sh -c "ip addr del $vip/32 dev eth0; pkill -CONT apache2; pkill apache2" 2>/dev/null || true
     quietly site web deploy web --to h1 --limit h1,h2
     until answered; do :; done
-    [ -p "$work/news" ] || mkfifo "$work/news"
+    rm -f "$work/news"
+    mkfifo "$work/news"
     "$bin" lab --dir "$lab" meter --http "http://$vip/healthz" --every 2ms --gap-above 4ms --json >"$work/meter.json" 2>"$work/news" &
     meter=$!
     exec 3<"$work/news"
