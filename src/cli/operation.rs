@@ -1,6 +1,6 @@
 //! The five operations: plan, ask if a person should be asked, run, and go on with the next host if one fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{Common, RunArgs};
 use super::exit::Exit;
@@ -8,8 +8,10 @@ use super::failure::Failure;
 use super::run::{self, Outcome};
 use super::session::Session;
 use super::{output, plan};
+use crate::doctor::Needs;
 use crate::engine::event::RunEnd;
-use crate::plan::table::Role;
+use crate::plan::facts::{HostFacts, SiteFacts};
+use crate::plan::table::{Role, Table};
 use crate::plan::{Operation, Plan, PlanError, Request, ServicePlan, render};
 
 pub async fn run(common: &Common, operation: Operation, args: &RunArgs) -> Result<Exit, Failure> {
@@ -96,17 +98,31 @@ pub fn request(
 }
 
 /// Facts, table, plan: everything fresh.
-pub async fn prepared(
-    session: &Session,
-    request: &Request,
-) -> Result<(Plan, crate::plan::table::Table), Failure> {
+pub async fn prepared(session: &Session, request: &Request) -> Result<(Plan, Table), Failure> {
     let must = session.essential(request.operation, &request.services, request.to.as_ref()).await?;
-    let facts = session.gather(must, Vec::new()).await;
+    let facts = session.gather(must, programs(session, request)).await;
     let table = session.table(&facts).await?;
     let planner = session.planner(&table, &facts, request.clone());
     let mut plan = planner.plan().map_err(|error| placed(session, error))?;
     plan.hash = crate::plan::timing::hash(&plan, &|text| session.redact(text));
     Ok((plan, table))
+}
+
+/// Programs that a host must have to be chosen: those that the steps of a service run on every host of its pool, and
+/// do not bring themselves.
+fn programs(session: &Session, request: &Request) -> Vec<String> {
+    let (table, facts) = (Table::default(), SiteFacts::new());
+    let planner = session.planner(&table, &facts, request.clone());
+    let mut wanted = BTreeSet::new();
+    for service in &request.services {
+        let Some(playbook) = session.site.playbooks.get(service) else { continue };
+        let each = session.site.pool(playbook).into_iter().map(|host| {
+            let needs = Needs::of(&planner, std::slice::from_ref(service), &host, &HostFacts::default());
+            needs.programs.into_keys().collect::<BTreeSet<_>>()
+        });
+        wanted.extend(each.reduce(|all, one| &all & &one).unwrap_or_default());
+    }
+    wanted.into_iter().collect()
 }
 
 /// A rendering mistake points at its place in the site's files.

@@ -10,6 +10,7 @@ use super::args::Common;
 use super::connect;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output;
 use super::site;
 use crate::engine::gather::{self, Question};
 use crate::engine::record::Origin;
@@ -57,10 +58,15 @@ impl Session {
         })
     }
 
-    /// Refuses to act beside a run that was cut short.
+    /// Refuses to act beside a run that was cut short. One that ended, but left work for a person, does not stand in
+    /// the way of that work.
     pub fn no_open_run(&self) -> Result<(), Failure> {
         match crate::engine::recover::open_run(&self.store).map_err(Failure::internal)? {
             None => Ok(()),
+            Some(open) if open.story.end.is_some() => {
+                output::note(&format!("warning: run {} ended with work left for a person", open.run));
+                Ok(())
+            }
             Some(open) => Err(Failure::words(
                 Exit::Stuck,
                 format!("run {} ({}) was cut short", open.run, open.plan.operation.as_str()),

@@ -87,6 +87,7 @@ impl Choice {
             excluded: out,
             roles: &roles,
             holder,
+            weight: &|host| composer.planner.extras(host).weight,
             require: &require,
             prefer: &prefer,
             evaluate: &evaluate,

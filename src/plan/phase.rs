@@ -113,8 +113,7 @@ impl Composer<'_> {
             guards,
             timeout_ms,
             attempts: Attempts {
-                // `until` without `retries` tries three times more, as Ansible does.
-                retries: if step.until.is_some() && step.retries == 0 { 3 } else { step.retries },
+                retries: step.retries,
                 delay_ms: millis(step.delay.0),
                 backoff: step.backoff,
             },

@@ -31,6 +31,8 @@ pub struct Question<'a> {
     pub roles: &'a BTreeMap<HostName, usize>,
     /// The host that keeps a sleeping copy which can be woken, if any.
     pub holder: Option<&'a HostName>,
+    /// The inventory's `reveille_weight` of a host.
+    pub weight: &'a dyn Fn(&HostName) -> f64,
     pub require: &'a [String],
     pub prefer: &'a [Wish],
     /// Evaluates an expression with this host as `host` and its facts as `facts`.
@@ -128,6 +130,10 @@ impl Question<'_> {
         }
         let steps = ((facts.load_per_cpu - lightest).max(0.0) / LOAD_STEP).floor();
         parts.push(("load".to_owned(), 0.0 - steps));
+        let weight = (self.weight)(host);
+        if weight != 0.0 {
+            parts.push(("weight".to_owned(), weight));
+        }
         if self.holder == Some(host) {
             parts.push(("sleeping copy".to_owned(), COPY_WORTH));
         }
@@ -199,6 +205,7 @@ mod tests {
             excluded: &BTreeMap::new(),
             roles: &roles.iter().map(|(name, count)| (host(name), *count)).collect(),
             holder: holder.as_ref(),
+            weight: &|host| if host.as_str() == "h9" { 0.5 } else { 0.0 },
             require: &[],
             prefer: &[],
             evaluate: &|_, _| Err("no expressions here".to_owned()),
@@ -221,6 +228,12 @@ mod tests {
     fn a_host_without_a_role_wins_over_a_lighter_one_with() {
         let table = ask(&facts(&[("h1", 0.0), ("h2", 3.0)]), &[("h1", 1)], None);
         assert_eq!(table.chosen, Some(host("h2")));
+    }
+
+    #[test]
+    fn the_inventorys_weight_decides_among_equals() {
+        let table = ask(&facts(&[("h1", 0.0), ("h9", 0.0)]), &[], None);
+        assert_eq!(table.chosen, Some(host("h9")));
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl<W: Write + Send, R: Write + Send> Report for Lines<W, R> {
     fn event(&mut self, event: &Event) {
         match &event.kind {
             kind @ EventKind::StepEnded { result, diff, .. } => {
-                self.step_ended(kind, *result, diff.as_deref())
+                self.step_ended(kind, *result, diff.as_deref());
             }
             EventKind::RunEnded { end, recap, duration_ms, manual } => {
                 let manual = if manual.is_empty() { String::new() } else { words::manual(manual) };

@@ -23,6 +23,16 @@ fn deploying_twice_changes_nothing_the_second_time() {
 }
 
 #[test]
+fn a_host_that_lacks_a_program_is_not_chosen() {
+    let Some(world) = World::new(3) else { return };
+    world.lab.sh("h1", "mv /usr/bin/arping /usr/bin/arping.away").unwrap();
+    let plan = world.ok(&["plan", "deploy", "web"]);
+    assert!(plan.out.contains("h1  no: lacks the program `arping`"), "{}", plan.out);
+    world.ok(&["deploy", "web"]);
+    assert_eq!(world.served_by().as_deref(), Some("h2"));
+}
+
+#[test]
 fn a_cut_primary_is_replaced_and_protection_restored() {
     let Some(world) = World::deployed(4) else { return };
     assert_eq!((world.served_by().as_deref(), world.web()["epoch"].as_u64()), (Some("h1"), Some(1)));
@@ -123,7 +133,8 @@ fn a_failure_of_any_step_leaves_the_service_on_exactly_one_host() {
             let said = world.run(&["switchover", "web", "--inject", &format!("{step}={fault}")]);
             let holders = world.holders();
             match said.code {
-                0 | 2 => {
+                // 4: on a busy machine a host may not answer in time; then nothing may have moved.
+                0 | 2 | 4 => {
                     seen[usize::from(said.code == 2)] += 1;
                     assert_eq!(holders.len(), 1, "{step}={fault}: {}", said.err);
                     assert_eq!(world.served_by().as_deref(), Some(holders[0].as_str()), "{step}={fault}");

@@ -13,7 +13,18 @@ pub(crate) const BUILT_IN: [&str; 8] =
     ["host", "inventory_hostname", "service", "address", "addresses", "primary", "secondary", "epoch"];
 
 /// What a registered result holds, and what a step's conditions see of its own.
-pub(crate) const RESULT: [&str; 5] = ["stdout", "stderr", "rc", "changed", "failed"];
+pub(crate) const RESULT: [&str; 10] = [
+    "stdout",
+    "stderr",
+    "rc",
+    "changed",
+    "failed",
+    "stdout_lines",
+    "stderr_lines",
+    "skipped",
+    "unreachable",
+    "attempts",
+];
 
 /// What placement knows of a candidate; the keys of a host's facts.
 pub const FACTS: [&str; 9] = [
