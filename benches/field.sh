@@ -207,17 +207,23 @@ stage() {
     site web teardown web --yes >/dev/null 2>&1 || true
     "$bin" lab --dir "$lab" exec h2 -- sh -c "ip addr del $vip/32 dev eth0; pkill -CONT apache2; pkill apache2" 2>/dev/null || true
     quietly site web deploy web --to h1 --limit h1,h2
-    [ -p "$work/news" ] || mkfifo "$work/news"
+    until answered; do :; done
+    rm -f "$work/news"
+    mkfifo "$work/news"
     "$bin" lab --dir "$lab" meter --http "http://$vip/healthz" --every 2ms --gap-above 4ms --json >"$work/meter.json" 2>"$work/news" &
     meter=$!
     exec 3<"$work/news"
     read -r _ <&3
 }
 
+answered() {
+    "$bin" lab --dir "$lab" exec client -- curl -sf -m 1 -o /dev/null "http://$vip/healthz"
+}
+
 # first_answer AFTER: waits until the client is answered again and ends the meter; sets first to the moment of the
 # answer that ended the outage in which AFTER lies. Tenths of milliseconds since 1970.
 first_answer() {
-    until "$bin" lab --dir "$lab" exec client -- curl -sf -m 1 -o /dev/null "http://$vip/healthz"; do :; done
+    until answered; do :; done
     kill -TERM "$meter"
     wait "$meter" || true
     meter='' started=$(wall "$(field started <"$work/meter.json")")
