@@ -78,7 +78,7 @@ impl Choice {
         let evaluate = |host: &HostName, expression: &str| -> Result<Answer, String> {
             scope::judge(composer, host, expression)
         };
-        let roles = composer.planner.roles(composer.service());
+        let roles = placement::roles_held(&composer.assigned, composer.service());
         let table = placement::choose(&Question {
             role,
             service: composer.service(),

@@ -4,7 +4,7 @@
 
 use super::facts::HostFacts;
 use super::phase::PROBE_MARGIN_MS;
-use super::table::{Role, Row, ServiceState};
+use super::table::{Role, Row, ServiceState, Table};
 use super::{
     Alternative, Attempts, Commit, Guards, Link, LinkKind, PlanError, PlanStep, Planner, ServicePlan, Stage,
     StepRef, UndoWork, Work,
@@ -126,6 +126,8 @@ pub(super) struct Composer<'a> {
     pub planner: &'a Planner<'a>,
     pub playbook: &'a Playbook,
     pub pool: Vec<HostName>,
+    /// The scheduling table with what this plan has decided for earlier services.
+    pub assigned: Table,
     pub epoch: Epoch,
     /// Primary and secondary after the plan, for templates.
     pub cast: (Option<HostName>, Option<HostName>),

@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 
 use super::compose::Composer;
 use super::facts::{ProcessFact, SiteFacts, Trace};
-use super::placement;
-use super::table::{Role, Table};
+use super::table::{Role, Row, ServiceState, Table};
 use super::{Operation, Plan, PlanError, Probe, StepRef, UndoWork, Work, timing};
 use crate::site::Site;
 use crate::site::id::{Epoch, HostName, ServiceName};
@@ -68,9 +67,16 @@ impl Planner<'_> {
     pub fn plan(&self) -> Result<Plan, PlanError> {
         let mut services = Vec::new();
         let mut steps = Vec::new();
+        let mut assigned = self.table.clone();
         for name in &self.request.services {
-            let mut composer = self.composer(name)?;
-            services.push(composer.operate(self.request.operation)?);
+            let mut composer = Composer { assigned: assigned.clone(), ..self.composer(name)? };
+            let service = composer.operate(self.request.operation)?;
+            // The next service's choice sees this one's.
+            let (primary, secondary) = (service.to.clone(), service.secondary.clone());
+            let state = ServiceState::Moving;
+            let row = Row { primary, secondary, epoch: service.epoch, state, last_run: None };
+            assigned.services.insert(name.clone(), row);
+            services.push(service);
             steps.append(&mut composer.steps);
         }
         timing::close(self.request.operation, services, steps)
@@ -123,7 +129,16 @@ impl Planner<'_> {
         {
             return Err(PlanError::NotInPool { service: service.clone(), host: to.clone() });
         }
-        Ok(Composer { planner: self, playbook, pool, epoch: Epoch(0), cast: (None, None), steps: Vec::new() })
+        let assigned = self.table.clone();
+        Ok(Composer {
+            planner: self,
+            playbook,
+            pool,
+            assigned,
+            epoch: Epoch(0),
+            cast: (None, None),
+            steps: Vec::new(),
+        })
     }
 
     fn trace(&self, service: &ServiceName, host: &HostName) -> Option<&Trace> {
@@ -155,11 +170,6 @@ impl Planner<'_> {
             trace.role.is_some() || trace.processes.values().any(|process| *process != ProcessFact::Dead)
         });
         holds_address || holds_process
-    }
-
-    /// Roles on other services, by the table.
-    pub(super) fn roles(&self, service: &ServiceName) -> BTreeMap<HostName, usize> {
-        placement::roles_held(self.table, service)
     }
 
     /// Whether the inventory lets the host take roles at all.

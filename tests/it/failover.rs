@@ -33,6 +33,21 @@ fn a_host_that_lacks_a_program_is_not_chosen() {
 }
 
 #[test]
+fn two_services_of_one_plan_get_hosts_of_their_own() {
+    let Some(world) = World::new(4) else { return };
+    let other =
+        world.read("playbooks/web.yml").replace("service: web", "service: other").replace(".80/24", ".81/24");
+    world.write("playbooks/other.yml", &other);
+    let plan = world.ok(&["plan", "deploy", "web", "other", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan.out).unwrap();
+    let hosts = |at: usize| {
+        let service = &plan["services"][at];
+        [service["to"].as_str().unwrap().to_owned(), service["secondary"].as_str().unwrap().to_owned()]
+    };
+    assert_eq!((hosts(0), hosts(1)), (["h1".into(), "h2".into()], ["h3".into(), "h4".into()]));
+}
+
+#[test]
 fn a_cut_primary_is_replaced_and_protection_restored() {
     let Some(world) = World::deployed(4) else { return };
     assert_eq!((world.served_by().as_deref(), world.web()["epoch"].as_u64()), (Some("h1"), Some(1)));
