@@ -83,7 +83,7 @@ write_sites() {
         done
     done
     for site in chain wide web; do
-        printf 'inventory: %s\nssh: { keep_warm: 60s }\n' "$work/lab.yml" >"$work/$site/reveille.yml"
+        printf 'inventory: %s\nssh: { keep_warm: 10m }\n' "$work/lab.yml" >"$work/$site/reveille.yml"
     done
     cp -r "$here/templates" "$work/web"
     # The peers wake by kill -CONT, and so does reveille here.
@@ -111,7 +111,7 @@ interpreter_python = /usr/bin/python3
 retry_files_enabled = False
 [ssh_connection]
 pipelining = True
-ssh_args = -o ControlMaster=auto -o ControlPersist=120s -o ServerAliveInterval=1 -o ServerAliveCountMax=3
+ssh_args = -o ControlMaster=auto -o ControlPersist=600s -o ServerAliveInterval=1 -o ServerAliveCountMax=3
 control_path_dir = $work/cp
 CFG
     {
@@ -153,10 +153,10 @@ site() {
 
 cold_site() {
     name=$1 && shift
-    sed -i 's/keep_warm: 60s/keep_warm: 0s/' "$work/$name/reveille.yml"
+    sed -i 's/keep_warm: 10m/keep_warm: 0s/' "$work/$name/reveille.yml"
     "$bin" --site "$work/$name" "$@"
     code=$?
-    sed -i 's/keep_warm: 0s/keep_warm: 60s/' "$work/$name/reveille.yml"
+    sed -i 's/keep_warm: 0s/keep_warm: 10m/' "$work/$name/reveille.yml"
     return "$code"
 }
 

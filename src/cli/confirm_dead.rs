@@ -6,7 +6,7 @@ use super::args::{Common, ConfirmDeadArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use super::session::{self, Session};
+use super::session::{self, Session, Waits};
 use crate::plan::table::Confirmation;
 use crate::store::Store;
 
@@ -17,7 +17,8 @@ pub async fn run(common: &Common, args: &ConfirmDeadArgs) -> Result<Exit, Failur
     }
     let lease = session.lock().await?;
     session.hosts.retain(|host| *host == args.host);
-    let facts = session.gather(BTreeSet::from([args.host.clone()]), Vec::new()).await;
+    let waits = Waits { must: BTreeSet::from([args.host.clone()]), ..Waits::default() };
+    let facts = session.gather(waits, Vec::new()).await;
     session.close().await;
     if facts.get(&args.host).is_some_and(Result::is_ok) {
         return Err(Failure::words(Exit::Usage, format!("{} answers: it is not dead", args.host))

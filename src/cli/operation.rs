@@ -99,8 +99,8 @@ pub fn request(
 
 /// Facts, table, plan: everything fresh.
 pub async fn prepared(session: &Session, request: &Request) -> Result<(Plan, Table), Failure> {
-    let must = session.essential(request.operation, &request.services, request.to.as_ref()).await?;
-    let facts = session.gather(must, programs(session, request)).await;
+    let waits = session.waits(request.operation, &request.services, request.to.as_ref()).await?;
+    let facts = session.gather(waits, programs(session, request)).await;
     let table = session.table(&facts).await?;
     let planner = session.planner(&table, &facts, request.clone());
     let mut plan = planner.plan().map_err(|error| placed(session, error))?;

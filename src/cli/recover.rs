@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::args::{Common, RecoverArgs, RunArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::session::Session;
+use super::session::{Session, Waits};
 use super::{operation, output, run};
 use crate::engine::recover::{self, OpenRun, Recovery};
 use crate::plan::{Operation, Request};
@@ -97,7 +97,7 @@ async fn finish(
     operation: Operation,
     to: Option<HostName>,
 ) -> Result<Exit, Failure> {
-    let facts = session.gather(BTreeSet::new(), Vec::new()).await;
+    let facts = session.gather(Waits::default(), Vec::new()).await;
     let table = session.table(&facts).await?;
     let moved = table.services.get(&service).is_some_and(|row| row.primary.is_some() && row.primary == to);
     let mut request = Request::bare(operation, service.clone());

@@ -35,6 +35,15 @@ pub struct Session {
     pub hosts: Vec<HostName>,
 }
 
+/// How long which hosts are waited for when facts are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Waits {
+    /// To the end: nothing can be planned without them.
+    pub must: BTreeSet<HostName>,
+    /// Hardly at all: they are thought to be dead.
+    pub doubted: BTreeSet<HostName>,
+}
+
 impl Session {
     /// Reads the site, resolves secrets, opens the store. Connects to nothing yet.
     pub fn open(common: &Common, services: &[ServiceName]) -> Result<Self, Failure> {
@@ -75,11 +84,12 @@ impl Session {
         }
     }
 
-    /// Asks hosts for facts, all at once; those in `must` are waited for to the end.
-    pub async fn gather(&self, must: BTreeSet<HostName>, programs: Vec<String>) -> SiteFacts {
+    /// Asks hosts for facts, all at once.
+    pub async fn gather(&self, waits: Waits, programs: Vec<String>) -> SiteFacts {
         let question = Question {
             hosts: self.hosts.clone(),
-            must,
+            must: waits.must,
+            doubted: waits.doubted,
             programs,
             patience: self.site.settings.ssh.connect_timeout.0,
         };
@@ -111,23 +121,22 @@ impl Session {
         Arc::new(move |text| redactor.redact(text).into_owned())
     }
 
-    /// Hosts without whose answer an operation cannot be planned.
-    pub async fn essential(
+    /// How long an operation waits for whose answer.
+    pub async fn waits(
         &self,
         operation: Operation,
         services: &[ServiceName],
         to: Option<&HostName>,
-    ) -> Result<BTreeSet<HostName>, Failure> {
+    ) -> Result<Waits, Failure> {
         let table = self.stored().await?;
-        let mut must: BTreeSet<HostName> = to.cloned().into_iter().collect();
+        let mut waits = Waits { must: to.cloned().into_iter().collect(), ..Waits::default() };
         for row in services.iter().filter_map(|service| table.services.get(service)) {
             // A failover must not wait for the host it leaves.
-            if operation != Operation::Failover {
-                must.extend(row.primary.clone());
-            }
-            must.extend(row.secondary.clone());
+            let left = if operation == Operation::Failover { &mut waits.doubted } else { &mut waits.must };
+            left.extend(row.primary.clone());
+            waits.must.extend(row.secondary.clone());
         }
-        Ok(must)
+        Ok(waits)
     }
 
     /// Ends the connections.

@@ -1,6 +1,6 @@
 //! `reveille status`: services and hosts, by the table, the hosts and a client's view.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use comfy_table::{Table as Grid, presets};
@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
 use super::prober::Client;
-use super::session::Session;
+use super::session::{Session, Waits};
 use crate::engine::recover::{self, OpenRun};
 use crate::engine::{ProbeOutcome, Prober};
 use crate::plan::facts::SiteFacts;
@@ -36,7 +36,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
 
 /// Asks hosts and probes, and puts the answers beside the table.
 pub async fn observe(session: &Session) -> Result<Status, Failure> {
-    let facts = session.gather(BTreeSet::new(), Vec::new()).await;
+    let facts = session.gather(Waits::default(), Vec::new()).await;
     let table = session.table(&facts).await?;
     let answers = probe_all(session, &table, &facts).await;
     let open = recover::open_run(&session.store).map_err(Failure::internal)?;
