@@ -148,7 +148,7 @@ async fn a_script_has_no_stdin_any_length_and_is_not_in_ps() {
 
         let secret = "hunter2-".repeat(40_000);
         let script = format!(
-            "x={secret}; echo ${{#x}}; grep -la hunter2- /proc/[0-9]*/cmdline; cat <<'END'\n a\\b $x\nEND"
+            "x={secret}; echo ${{#x}}; grep -sla hunter2- /proc/[0-9]*/cmdline; cat <<'END'\n a\\b $x\nEND"
         );
         let (end, out, err) = run(transport, job(&script)).await;
         assert_eq!((end, err.join("")), (Ok(Exit(0)), String::new()));
