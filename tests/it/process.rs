@@ -513,12 +513,12 @@ fn killed_at_any_point_a_wake_and_an_end_are_finished_by_the_next() {
 #[test]
 fn a_tree_that_never_stops_growing_sleeps_and_ends() {
     for world in World::each() {
-        let grow = "while :; do (sleep 0.1 &); setsid sleep 0.1 & sleep 0.01; done";
+        let grow = "while :; do (sleep 1 &); setsid sleep 1 & sleep 0.01; done";
         world.run(&format!("process_asleep s -- sh -c '{grow}'"));
         let mut asleep = world.living();
         assert!(asleep.len() > 2, "{asleep:?}");
         // Their time is long over: they would be gone if they ran, and others there.
-        sleep(Duration::from_millis(150));
+        sleep(Duration::from_millis(1100));
         let mut later = world.living();
         asleep.sort_unstable();
         later.sort_unstable();
