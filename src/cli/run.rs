@@ -85,7 +85,7 @@ pub async fn unwind(
 fn options(common: &Common, session: &Session, args: &RunArgs) -> Result<RunOptions, Failure> {
     let forks = common.forks.unwrap_or(session.site.settings.forks as usize).max(1);
     Ok(RunOptions {
-        run: new_run_id(jiff::Timestamp::now()),
+        run: new_run_id(session.store.runs(), jiff::Timestamp::now()),
         forks,
         reach: Reach::Act,
         diff: args.diff,

@@ -44,8 +44,9 @@ pub(super) struct Ran {
 impl Rig {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::open(folder.path()).unwrap();
         let options = RunOptions {
-            run: new_run_id(jiff::Timestamp::now()),
+            run: new_run_id(store.runs(), jiff::Timestamp::now()),
             forks: 5,
             reach: Reach::Act,
             diff: false,
@@ -53,7 +54,6 @@ impl Rig {
             origin: Origin::default(),
             redact: Arc::new(|text: &str| text.replace("s3cret", "***")),
         };
-        let store = FileStore::open(folder.path()).unwrap();
         Self { world: World::default(), store, options, interrupt: Interrupt::default(), folder }
     }
 

@@ -98,8 +98,8 @@ name!(
     StepId, "step", word
 );
 name!(
-    /// One execution of a plan: `20261123T070503Z-1f0c`. Sorts by time.
-    RunId, "run", word
+    /// One execution of a plan: `20261123T070503.123Z-1f0c`. Sorts by time.
+    RunId, "run", |c| word(c) || c == '.'
 );
 
 /// Grows by one with every change of a service's primary; hosts refuse commands of an older one.

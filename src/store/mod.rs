@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 
 use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::table::Table;
@@ -85,14 +86,30 @@ pub enum AcquireError {
     Store(#[from] StoreError),
 }
 
-/// A name for a run that starts at `now`: sorts by time, and two of one second differ.
+/// A name for a run that starts at `now`, in the folder `runs`. Names sort in the order the runs began, also where a
+/// clock was set back meanwhile.
 ///
 /// # Panics
 /// Never: time and digits make a name.
-pub fn new_run_id(now: jiff::Timestamp) -> RunId {
+pub fn new_run_id(runs: &Path, now: jiff::Timestamp) -> RunId {
     let random = RandomState::new().build_hasher().finish() & 0xffff;
-    let name = format!("{}-{random:04x}", now.strftime("%Y%m%dT%H%M%SZ"));
-    RunId::try_from(name).expect("digits, letters and a dash are allowed in a run's name")
+    let after = newest(runs).map_or(now, |newest| now.max(newest + SignedDuration::from_millis(1)));
+    let name = format!("{}-{random:04x}", after.strftime(RUN_TIME));
+    RunId::try_from(name).expect("digits, letters, a dot and a dash are allowed in a run's name")
+}
+
+/// The time in a run's name.
+const RUN_TIME: &str = "%Y%m%dT%H%M%S.%3fZ";
+
+/// When the newest run of the folder began, by its name.
+fn newest(runs: &Path) -> Option<jiff::Timestamp> {
+    let names = std::fs::read_dir(runs).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let times = names.filter_map(|name| {
+        let (time, _) = name.split_once("Z-")?;
+        let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.f", time).ok()?;
+        Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    });
+    times.max()
 }
 
 #[cfg(test)]
@@ -100,9 +117,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn run_ids_sort_by_time() {
-        let at = |second| new_run_id(jiff::Timestamp::from_second(second).expect("in range"));
-        assert!(at(1_795_417_503).as_str().starts_with("20261123T"));
-        assert!(at(9) < at(10) && at(10) < at(86_400));
+    fn run_ids_sort_in_the_order_the_runs_began() {
+        let runs = tempfile::tempdir().unwrap();
+        let begin = |millis| {
+            let run = new_run_id(runs.path(), jiff::Timestamp::from_millisecond(millis).unwrap());
+            std::fs::write(runs.path().join(format!("{run}.jsonl")), "").unwrap();
+            run
+        };
+        let first = begin(1_795_417_503_007);
+        assert!(first.as_str().starts_with("20261123T070503.007Z-"), "{first}");
+        // The same millisecond, and a clock that was set back by a day.
+        let (second, third) = (begin(1_795_417_503_007), begin(1_795_331_103_000));
+        assert!(third.as_str().starts_with("20261123T070503.009Z-"), "{third}");
+        assert!(first < second && second < third);
     }
 }
