@@ -12,6 +12,7 @@ pub mod facts;
 pub mod file;
 pub mod guard;
 pub mod mount;
+mod outcome;
 pub mod probe;
 pub mod process;
 mod ready;
@@ -26,6 +27,7 @@ mod words;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use outcome::Outcome;
 pub use probe::Probe;
 pub use words::NulByte;
 
