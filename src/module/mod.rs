@@ -17,6 +17,7 @@ pub mod probe;
 pub mod process;
 mod ready;
 pub mod role;
+pub mod sample;
 pub mod shell;
 pub mod sysctl;
 pub mod template;
