@@ -23,7 +23,6 @@ pub mod sysctl;
 pub mod template;
 pub mod unit;
 pub mod wait_for;
-pub mod witness;
 mod words;
 
 use indexmap::IndexMap;
@@ -31,7 +30,6 @@ use serde::{Deserialize, Serialize};
 
 pub use outcome::Outcome;
 pub use probe::Probe;
-pub use witness::{Heard, Testimony};
 pub use words::NulByte;
 
 use crate::site::action::{Action, ProbeSpec};
