@@ -18,6 +18,7 @@ pub mod sample;
 mod scope;
 pub mod status;
 pub mod table;
+pub mod testimony;
 pub mod timing;
 
 use serde::{Deserialize, Serialize};
