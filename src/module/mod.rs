@@ -22,7 +22,9 @@ pub mod shell;
 pub mod sysctl;
 pub mod template;
 pub mod unit;
+mod url;
 pub mod wait_for;
+pub mod witness;
 mod words;
 
 use indexmap::IndexMap;
