@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use command::Group;
+
 pub use crate::module::Probe;
 
 /// What became of one check. Silence and refusal differ: a refusal proves that the host is alive and the service is
