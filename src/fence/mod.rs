@@ -108,11 +108,16 @@ impl Agents {
         let program = self.program(agent)?;
         let answer = timeout_at(until, agent::run(&program, &["-o", "metadata"], "")).await;
         let answer = answer.map_err(|_| "`-o metadata` did not end in time".to_owned())??;
-        if answer.code == Some(0) { Ok(answer.stdout) } else { Err(format!("`-o metadata` failed: {answer}")) }
+        if answer.code == Some(0) {
+            Ok(answer.stdout)
+        } else {
+            Err(format!("`-o metadata` failed: {answer}"))
+        }
     }
 
     fn program(&self, agent: &str) -> Result<PathBuf, String> {
-        agent::find(agent, &self.root).ok_or_else(|| format!("there is no program `{agent}` on the controller"))
+        agent::find(agent, &self.root)
+            .ok_or_else(|| format!("there is no program `{agent}` on the controller"))
     }
 }
 

@@ -17,7 +17,8 @@ impl Bench {
     }
 
     fn device(&self, name: &str, body: &str) -> Device {
-        let text = format!("#!/bin/sh\nwhile IFS='=' read -r key value; do eval \"$key=\\$value\"; done\n{body}\n");
+        let text =
+            format!("#!/bin/sh\nwhile IFS='=' read -r key value; do eval \"$key=\\$value\"; done\n{body}\n");
         let path = self.site.path().join(name);
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -40,8 +41,10 @@ impl Bench {
     }
 
     async fn fence(&self, devices: &[&Device]) -> Result<String, String> {
-        let fence =
-            Fence { host: "h1".try_into().unwrap(), devices: devices.iter().map(|one| (*one).clone()).collect() };
+        let fence = Fence {
+            host: "h1".try_into().unwrap(),
+            devices: devices.iter().map(|one| (*one).clone()).collect(),
+        };
         self.agents.fence(&fence).await
     }
 }
@@ -104,7 +107,8 @@ async fn an_agent_that_hangs_is_ended_with_all_it_started() {
 async fn services_that_leave_a_host_together_fence_it_once() {
     let bench = Bench::new();
     let device = bench.device("fence_slow", SLOW);
-    let (one, other) = tokio::join!(bench.fence(&[&device]), bench.fence(&[&device]));
+    let devices = [&device];
+    let (one, other) = tokio::join!(bench.fence(&devices), bench.fence(&devices));
     assert_eq!(one.unwrap(), other.unwrap());
     assert_eq!(bench.said().matches("off").count(), 1);
 }
@@ -116,5 +120,8 @@ async fn an_agent_describes_itself() {
     let until = Instant::now() + Duration::from_secs(5);
     assert_eq!(bench.agents.metadata(&device.agent, until).await.unwrap(), "<action name=\"off\"/>\n");
     let silent = bench.device("fence_y", "exit 3");
-    assert_eq!(bench.agents.metadata(&silent.agent, until).await.unwrap_err(), "`-o metadata` failed: exit 3");
+    assert_eq!(
+        bench.agents.metadata(&silent.agent, until).await.unwrap_err(),
+        "`-o metadata` failed: exit 3"
+    );
 }

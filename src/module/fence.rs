@@ -89,7 +89,8 @@ impl Fence {
 
     /// One line for people: `fence_ipmilan takes h1 off, fence_apc if that fails`.
     pub fn summary(&self) -> String {
-        let first = self.devices.first().map(|device| format!("{} {} {}", device.name(), device.does(), self.host));
+        let first =
+            self.devices.first().map(|device| format!("{} {} {}", device.name(), device.does(), self.host));
         let rest = self.devices.iter().skip(1).map(|device| format!(", {} if that fails", device.name()));
         first.into_iter().chain(rest).collect()
     }

@@ -61,9 +61,10 @@ impl Metadata {
 
     /// Options without which the agent will not work, and that are not among `given`.
     pub fn missing<'a>(&'a self, given: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = &'a str> + 'a {
-        let needed = self.parameters.iter().filter(|parameter| {
-            parameter.required && !parameter.deprecated && parameter.name != "action"
-        });
+        let needed = self
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.required && !parameter.deprecated && parameter.name != "action");
         let satisfied = move |parameter: &&Parameter| {
             given(&parameter.name) || parameter.obsoletes.as_deref().is_some_and(&given)
         };
@@ -80,7 +81,8 @@ struct Tag<'a> {
 impl<'a> Tag<'a> {
     fn of(text: &'a str) -> Self {
         let inside = text.split_once('>').map_or(text, |(inside, _)| inside);
-        let (name, rest) = inside.split_once(char::is_whitespace).unwrap_or((inside.trim_end_matches('/'), ""));
+        let (name, rest) =
+            inside.split_once(char::is_whitespace).unwrap_or((inside.trim_end_matches('/'), ""));
         Self { name, rest }
     }
 

@@ -146,15 +146,20 @@ mod tests {
     fn a_device_needs_only_its_agent() {
         let devices = FenceDevice::several(&json!({ "agent": "fence_x" })).unwrap();
         let [device] = devices.as_slice() else { panic!("{devices:?}") };
-        assert_eq!((device.action, device.confirms, device.status), (FenceAction::Off, Confirms::Power, true));
+        assert_eq!(
+            (device.action, device.confirms, device.status),
+            (FenceAction::Off, Confirms::Power, true)
+        );
         assert_eq!(device.timeout, TimeSpan::from_secs(60));
     }
 
     #[test]
     fn options_are_told_as_agents_read_them() {
-        let written = json!([{ "agent": "a", "options": { "lanplus": true, "port": 623, "ip": "10.0.0.9" } }]);
+        let written =
+            json!([{ "agent": "a", "options": { "lanplus": true, "port": 623, "ip": "10.0.0.9" } }]);
         let devices = FenceDevice::several(&written).unwrap();
-        let told: Vec<String> = devices[0].options.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let told: Vec<String> =
+            devices[0].options.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(told, ["lanplus=1", "port=623", "ip=10.0.0.9"]);
     }
 
