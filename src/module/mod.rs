@@ -9,6 +9,7 @@ pub mod command;
 pub mod copy;
 pub mod doctor;
 pub mod facts;
+pub mod fence;
 pub mod file;
 pub mod guard;
 pub mod mount;
