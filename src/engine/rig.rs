@@ -46,7 +46,7 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::open(folder.path()).unwrap();
         let options = RunOptions {
-            run: new_run_id(store.runs(), jiff::Timestamp::now()),
+            run: new_run_id(&store, jiff::Timestamp::now()),
             forks: 5,
             reach: Reach::Act,
             diff: false,
@@ -82,8 +82,7 @@ impl Rig {
     }
 
     pub(super) fn journal(&self) -> Vec<Sealed<Record>> {
-        let text = std::fs::read_to_string(self.store.runs().join(format!("{}.jsonl", self.options.run)));
-        let text = text.unwrap();
+        let text = self.store.journal(&self.options.run).unwrap();
         assert_eq!(journal::verify(&text), Ok(false));
         journal::read(&text).unwrap().records
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::policy::{Latch, Pause, PolicyMemory, Scope};
 use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 
 /// One row per service that was ever deployed.
@@ -16,6 +17,12 @@ pub struct Table {
     /// Hosts a person declared dead, until one of them is seen alive and cleaned.
     #[serde(default)]
     pub confirmed_dead: BTreeMap<HostName, Confirmation>,
+    /// At most one per scope.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<Pause>,
+    /// Apart from the rows, which are rebuilt from the hosts: no host remembers these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policy: BTreeMap<ServiceName, PolicyMemory>,
 }
 
 /// What is known of one service.
