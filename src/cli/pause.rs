@@ -63,7 +63,7 @@ pub async fn ack(common: &Common, args: &AckArgs) -> Result<Exit, Failure> {
         output::note(&match forgotten {
             None => format!("{service}: there was nothing to acknowledge"),
             Some(memory) => match memory.latched {
-                Some(latch) => format!("{service} may be taken over again; what failed was: {}", latch.why),
+                Some(latch) => format!("{service} may be taken over again; what failed was: {}", latch.because),
                 None => format!("{service}: hold-down and budget begin anew"),
             },
         });

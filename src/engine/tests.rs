@@ -3,6 +3,7 @@
 mod crash;
 mod failing;
 mod going;
+mod leased;
 
 use crate::plan::Plan;
 use crate::site::playbook::EvidenceKind::{LinkSilent, Released};

@@ -119,7 +119,7 @@ pub struct PolicyMemory {
 pub struct Latch {
     /// Unix time in milliseconds.
     pub at_ms: u64,
-    pub why: String,
+    pub because: String,
 }
 
 impl Table {
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(table.memory(&web()).takeovers.len(), 2);
         table.prune(1000 + DAY_MS);
         assert_eq!(table.memory(&web()).takeovers, [1000 + DAY_MS - 1]);
-        table.latch(&web(), Latch { at_ms: 7, why: "h2 did not wake".into() });
+        table.latch(&web(), Latch { at_ms: 7, because: "h2 did not wake".into() });
         assert!(table.acknowledge(&web()).unwrap().latched.is_some());
         assert_eq!(table.acknowledge(&web()), None);
         table.took_over(&web(), 1);

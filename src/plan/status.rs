@@ -244,7 +244,7 @@ impl Observed<'_> {
         let latch = self.table.policy.get(service)?.latched.as_ref()?;
         Some(format!(
             "{service} is left alone since a takeover failed: {}; `reveille ack {service}` releases it",
-            latch.why
+            latch.because
         ))
     }
 
