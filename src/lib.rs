@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod engine;
 pub mod lab;
 pub mod module;
+pub mod monitor;
 pub mod plan;
 pub mod probe;
 pub mod report;

@@ -34,6 +34,9 @@ pub struct HostFacts {
     pub clock_ms: u64,
     /// The kernel's boot id: a change means a reboot.
     pub boot_id: String,
+    /// Milliseconds since the host booted, by `/proc/uptime`: hundredths of a second, suspended time included.
+    #[serde(default)]
+    pub uptime_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +94,7 @@ impl HostFacts {
             ["mem_available_kib", value] => self.mem_available = kibibytes(value)?,
             ["clock_ms", value] => self.clock_ms = value.parse().ok()?,
             ["boot_id", value] => value.clone_into(&mut self.boot_id),
+            ["uptime_ms", value] => self.uptime_ms = value.parse().ok()?,
             ["service", name, "epoch", epoch, "role", role] => {
                 let trace = self.trace(name)?;
                 trace.epoch = Epoch(epoch.parse().ok()?);
@@ -158,6 +162,7 @@ mem_total_kib 2048
 mem_available_kib 1024
 boot_id d62855e0-7bdf-4b2e-bdb7-a5ea164e0ea2
 clock_ms 1795420170212
+uptime_ms 00120
 kernel_of_next_year 7
 1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
 4: eth0    inet 10.83.0.2/24 brd 10.83.0.255 scope global eth0\\       valid_lft forever
@@ -177,6 +182,7 @@ service dns epoch 2 role -";
         let facts = HostFacts::parse(&lines(ANSWER)).unwrap();
         assert!((facts.load_per_cpu - 0.375).abs() < f64::EPSILON);
         assert_eq!((facts.mem_total, facts.mem_available), (2 << 20, 1 << 20));
+        assert_eq!(facts.uptime_ms, 120, "no octal number");
         let held: Vec<String> =
             facts.addresses.iter().map(|a| format!("{} {}/{}", a.device, a.address, a.prefix)).collect();
         assert_eq!(held, ["eth0 10.83.0.2/24", "eth0 fd00::2/64", "tun0 10.9.0.1/32"]);

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod ready;
 pub mod reconcile;
 pub mod render;
+pub mod sample;
 mod scope;
 pub mod status;
 pub mod table;

@@ -14,6 +14,8 @@ facts() {
   done </proc/meminfo
   read -r boot_id </proc/sys/kernel/random/boot_id
   echo "boot_id $boot_id"
+  read -r facts_up _ </proc/uptime
+  echo "uptime_ms ${facts_up%.*}${facts_up#*.}0"
   facts_clock
   # As `ip` prints them: `2: eth0    inet 10.0.0.1/24 ...`.
   ip -o addr
