@@ -6,6 +6,7 @@ pub mod engine;
 pub mod fence;
 pub mod lab;
 pub mod module;
+pub mod monitor;
 pub mod plan;
 pub mod probe;
 pub mod report;

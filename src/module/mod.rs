@@ -13,21 +13,26 @@ pub mod fence;
 pub mod file;
 pub mod guard;
 pub mod mount;
+mod outcome;
 pub mod probe;
 pub mod process;
 mod ready;
 pub mod role;
+pub mod sample;
 pub mod shell;
 pub mod sysctl;
 pub mod template;
 pub mod unit;
 pub mod wait_for;
+pub mod witness;
 mod words;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use outcome::Outcome;
 pub use probe::Probe;
+pub use witness::{Heard, Testimony};
 pub use words::NulByte;
 
 use crate::site::action::{Action, ProbeSpec};

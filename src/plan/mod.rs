@@ -16,6 +16,7 @@ mod planner;
 pub mod ready;
 pub mod reconcile;
 pub mod render;
+pub mod sample;
 mod scope;
 pub mod status;
 pub mod table;

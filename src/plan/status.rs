@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::facts::{HostFacts, ProcessFact, SiteFacts};
 use super::table::{Role, Row, ServiceState, Table};
@@ -71,13 +71,21 @@ pub struct HostRole {
     pub role: Role,
 }
 
-/// What one look concludes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What is concluded of a service or host, by one look or by a monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Ok,
+    /// It answers, too slowly or too busily.
+    Overloaded,
     ServiceDown,
+    /// Its host's kernel answers, it does not.
+    Frozen,
+    HostDown,
+    /// We cannot see it; others can, or may.
     Unreachable,
+    /// It is us who are cut off.
+    Isolated,
     Unknown,
 }
 
@@ -85,7 +93,11 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Overloaded => "overloaded",
             Self::ServiceDown => "service-down",
+            Self::Frozen => "frozen",
+            Self::HostDown => "host-down",
+            Self::Isolated => "isolated",
             Self::Unreachable => "unreachable",
             Self::Unknown => "unknown",
         }

@@ -16,6 +16,32 @@ pub struct Table {
     /// Hosts a person declared dead, until one of them is seen alive and cleaned.
     #[serde(default)]
     pub confirmed_dead: BTreeMap<HostName, Confirmation>,
+    #[serde(default)]
+    pub pauses: Vec<Pause>,
+    #[serde(default)]
+    pub policy: BTreeMap<ServiceName, PolicyMemory>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    pub until_ms: Option<u64>,
+    pub because: String,
+    pub by: String,
+}
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PolicyMemory {
+    pub takeovers: Vec<u64>,
+    pub latched: Option<Latch>,
+}
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latch {
+    pub at_ms: u64,
+    pub because: String,
+}
+impl Table {
+    pub fn paused(&self, _s: &ServiceName, _h: &[HostName], _now: u64) -> Option<&Pause> {
+        None
+    }
 }
 
 /// What is known of one service.

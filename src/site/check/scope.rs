@@ -27,7 +27,7 @@ pub(crate) const RESULT: [&str; 10] = [
 ];
 
 /// What placement knows of a candidate; the keys of a host's facts.
-pub const FACTS: [&str; 9] = [
+pub const FACTS: [&str; 10] = [
     "load1",
     "cpus",
     "load_per_cpu",
@@ -37,6 +37,7 @@ pub const FACTS: [&str; 9] = [
     "services",
     "clock_ms",
     "boot_id",
+    "uptime_ms",
 ];
 
 /// What a text may read.

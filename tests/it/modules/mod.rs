@@ -8,6 +8,7 @@ mod examples;
 mod host;
 mod net;
 mod probe;
+mod sample;
 mod shell;
 
 use std::io::Write;
@@ -42,4 +43,17 @@ fn feed(command: &mut Command, script: &str) -> Output {
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
+}
+
+/// The ways to run a script as a host might: whatever `sh` is here, and the others that are installed.
+fn shells() -> Vec<&'static [&'static str]> {
+    const SHELLS: [&[&str]; 4] = [&["sh"], &["dash"], &["busybox", "ash"], &["bash", "--posix"]];
+    let works = |shell: &&[&str]| {
+        Command::new(shell[0])
+            .args(&shell[1..])
+            .args(["-c", "exit 0"])
+            .output()
+            .is_ok_and(|said| said.status.success())
+    };
+    SHELLS.into_iter().filter(works).collect()
 }

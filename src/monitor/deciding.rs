@@ -1,0 +1,334 @@
+//! From a verdict to an act: every reason against it is looked for, and if there is none the act goes out.
+
+use super::config::Watched;
+use super::core::{Core, Owner};
+use super::effect::{Act, ActEnd, ActId, ActOutcome, Effect, Memory};
+use super::happening::Happening;
+use super::inquiry::Inquiry;
+use super::policy::{self, Blocker};
+use super::service::Service;
+use super::verdict::Verdict;
+use crate::module::Heard;
+use crate::plan::Operation;
+use crate::plan::table::Role;
+use crate::site::id::{HostName, ServiceName};
+use crate::site::playbook::{EvidenceKind, TakeoverMode};
+
+/// A host must be less loaded than the one that is left by this factor, or the move is not worth it.
+const LIGHTER: f64 = 0.7;
+
+/// When no host could take a service, the pool is asked again after this.
+const NOBODY_MS: u64 = 5_000;
+
+/// A plan that was only written down is not written again before.
+const PLANNED_MS: u64 = 60_000;
+
+impl Core {
+    /// Acts on a verdict, or keeps why not. `inquiry` holds what was seen, where the primary is lost.
+    pub(super) fn decide(
+        &mut self,
+        name: &ServiceName,
+        service: &mut Service,
+        watched: &Watched,
+        primary: &HostName,
+        operation: Operation,
+        inquiry: Option<&Inquiry>,
+    ) {
+        let mut blockers = self.blockers(name, service, watched, primary);
+        if let Some(inquiry) = inquiry {
+            blockers.extend(self.missing_evidence(name, service, watched, primary, inquiry));
+        }
+        let lighter_than = (operation == Operation::Switchover).then(|| self.load_of(primary) * LIGHTER);
+        if let Some(limit) = lighter_than
+            && !self.is_anyone_lighter(watched, primary, limit)
+        {
+            blockers.push(Blocker::NobodyLighter);
+        }
+        if blockers.is_empty() {
+            service.held = None;
+            self.act(name, service, watched, operation, lighter_than);
+        } else {
+            self.hold(name, service, operation, blockers);
+        }
+    }
+
+    /// Sends the operation out.
+    pub(super) fn act(
+        &mut self,
+        name: &ServiceName,
+        service: &mut Service,
+        watched: &Watched,
+        operation: Operation,
+        lighter_than: Option<f64>,
+    ) {
+        let now = self.now.mono_ms;
+        let lease = match (self.primary(name), watched.lease_ms) {
+            (Some(primary), Some(lease_ms)) => {
+                let left = service.renewal.remaining_ms(primary, lease_ms, self.began.mono_ms, now);
+                Some((name.clone(), primary.clone(), left))
+            }
+            _ => None,
+        };
+        let because = match operation {
+            Operation::Reprotect => service.copy.why.clone(),
+            _ => format!("{}: {}", service.verdict.as_str(), service.because),
+        };
+        let act = Act {
+            act: self.next_act(),
+            operation,
+            services: vec![name.clone()],
+            plan_only: watched.mode == TakeoverMode::PlanOnly,
+            because: because.clone(),
+            leases: lease.into_iter().collect(),
+            lighter_than,
+        };
+        service.act = Some(act.act);
+        service.inquiry = None;
+        service.round = None;
+        self.under_way.insert(act.act, act.clone());
+        self.tell(Happening::Began { services: act.services.clone(), operation, because });
+        self.effect(Effect::Act(act));
+    }
+
+    /// Keeps what stands in the way; tells it when it is news.
+    fn hold(
+        &mut self,
+        name: &ServiceName,
+        service: &mut Service,
+        operation: Operation,
+        blockers: Vec<Blocker>,
+    ) {
+        let kinds =
+            |blockers: &[Blocker]| -> Vec<_> { blockers.iter().map(std::mem::discriminant).collect() };
+        let news = match &service.held {
+            Some((was, before)) => *was != operation || kinds(before) != kinds(&blockers),
+            None => true,
+        };
+        // The first seconds of a monitor are no news.
+        let grace = blockers.iter().all(|blocker| matches!(blocker, Blocker::Grace { .. }));
+        if news && !grace {
+            let because = blockers
+                .iter()
+                .map(|blocker| format!("{blocker} (what ends it: {})", blocker.way_out(name.as_str())))
+                .collect();
+            self.tell(Happening::Held { service: name.clone(), operation, because });
+        }
+        service.held = Some((operation, blockers));
+    }
+
+    /// Reasons against moving a service at all.
+    fn blockers(
+        &self,
+        name: &ServiceName,
+        service: &Service,
+        watched: &Watched,
+        primary: &HostName,
+    ) -> Vec<Blocker> {
+        let mut found = self.standing(name, service, primary);
+        let wall = self.now.wall_ms;
+        if let Some(memory) = self.table.policy.get(name) {
+            if let Some(latch) = &memory.latched {
+                found.push(Blocker::Latched { because: latch.because.clone() });
+            }
+            if let Some(last) = memory.takeovers.iter().max() {
+                let until = last + watched.hold_down_ms;
+                if policy::held_down(service.verdict) && until > wall {
+                    found.push(Blocker::HoldDown { for_ms: until - wall });
+                }
+            }
+            let today = memory.takeovers.iter().filter(|at| **at + policy::DAY_MS > wall).count();
+            if today >= watched.max_per_day as usize {
+                found.push(Blocker::Budget { takeovers: today, of: watched.max_per_day });
+            }
+        }
+        found
+    }
+
+    /// Reasons against touching a service, for its protection too.
+    pub(super) fn standing(&self, name: &ServiceName, service: &Service, primary: &HostName) -> Vec<Blocker> {
+        let (now, wall) = (self.now.mono_ms, self.now.wall_ms);
+        let mut found = Vec::new();
+        if self.is_in_grace() {
+            found.push(Blocker::Grace { for_ms: self.grace_until_ms - now });
+        }
+        if let Some(pause) = self.table.paused(name, std::slice::from_ref(primary), wall) {
+            found.push(Blocker::Paused {
+                by: pause.by.clone(),
+                because: pause.because.clone(),
+                for_ms: pause.until_ms.map(|until| until.saturating_sub(wall)),
+            });
+        }
+        if let Some((because, until)) = &service.nobody
+            && *until > now
+        {
+            found.push(Blocker::NoCandidate { because: because.clone(), for_ms: until - now });
+        }
+        found
+    }
+
+    /// What proves, or would prove, that the old primary no longer acts. None if something does.
+    fn missing_evidence(
+        &self,
+        name: &ServiceName,
+        service: &Service,
+        watched: &Watched,
+        primary: &HostName,
+        inquiry: &Inquiry,
+    ) -> Option<Blocker> {
+        let now = self.now.mono_ms;
+        let secondary = self.row(name).and_then(|row| row.secondary.as_ref());
+        let lapses = watched
+            .lease_ms
+            .map(|lease_ms| service.renewal.remaining_ms(primary, lease_ms, self.began.mono_ms, now));
+        let mut waits_for = None;
+        let mut found = Vec::new();
+        for kind in &watched.evidence {
+            match kind {
+                EvidenceKind::Released if inquiry.shell_answers() => return None,
+                EvidenceKind::Released => found.push(format!("{primary} cannot be told to let go")),
+                EvidenceKind::Fenced if self.config.fenceable.contains(primary) => return None,
+                EvidenceKind::Fenced => found.push(format!("{primary} has no fence device")),
+                EvidenceKind::LeaseExpired => match lapses {
+                    Some(0) => return None,
+                    Some(left) => waits_for = Some(left),
+                    None => {}
+                },
+                EvidenceKind::LinkSilent if watched.addresses.is_empty() => {}
+                EvidenceKind::LinkSilent => match heard_on_link(inquiry, secondary) {
+                    Some(Heard::Silent { .. }) => return None,
+                    Some(heard) => found.push(format!("the service address on the link: {heard}")),
+                    None => found.push("nobody could listen on the link".to_owned()),
+                },
+                EvidenceKind::Human if self.table.confirmed_dead.contains_key(primary) => return None,
+                EvidenceKind::Human => {}
+            }
+        }
+        Some(Blocker::Evidence {
+            accepted: watched.evidence.clone(),
+            found: found.join(", "),
+            lapses_in_ms: waits_for,
+        })
+    }
+
+    fn load_of(&self, host: &HostName) -> f64 {
+        let sample = self.hosts.get(host).and_then(|host| host.sample.as_ref());
+        sample.map_or(f64::INFINITY, |sample| sample.facts.load_per_cpu)
+    }
+
+    fn is_anyone_lighter(&self, watched: &Watched, primary: &HostName, limit: f64) -> bool {
+        watched.pool.iter().any(|host| {
+            host != primary
+                && self.hosts.get(host).is_some_and(|host| host.verdict == Verdict::Ok)
+                && self.load_of(host) <= limit
+        })
+    }
+
+    /// A run that was asked for ended.
+    pub(super) fn take_end(&mut self, id: ActId, end: ActEnd) {
+        let Some(act) = self.under_way.remove(&id) else { return };
+        for name in &act.services {
+            let Some(mut service) = self.services.remove(name) else { continue };
+            if service.act == Some(id) {
+                self.ended(name, &mut service, &act, &end);
+            }
+            self.services.insert(name.clone(), service);
+            self.touch_at(Owner::Service(name.clone()), self.now.mono_ms);
+        }
+        let because = match &end.outcome {
+            ActOutcome::Done => return,
+            ActOutcome::Planned { file } => {
+                let (services, file) = (act.services, file.clone());
+                return self.tell(Happening::Planned { services, operation: act.operation, file });
+            }
+            ActOutcome::NoCandidate { because }
+            | ActOutcome::EvidenceMissing { because }
+            | ActOutcome::Undone { because }
+            | ActOutcome::Stuck { because }
+            | ActOutcome::Stale { because } => because.clone(),
+        };
+        if act.operation != Operation::Reprotect || !matches!(end.outcome, ActOutcome::NoCandidate { .. }) {
+            let (services, operation) = (act.services, act.operation);
+            self.tell(Happening::Failed { services, operation, because, run: end.run });
+        }
+    }
+
+    fn ended(&mut self, name: &ServiceName, service: &mut Service, act: &Act, end: &ActEnd) {
+        let (now, at_ms) = (self.now.mono_ms, self.now.wall_ms);
+        let moved = end.moved.contains(name);
+        service.act = None;
+        service.act_ended_ms = now;
+        service.next_round_ms = now;
+        service.copy.bad = 0;
+        if moved && act.operation != Operation::Reprotect {
+            let memory = Memory::Takeover { at_ms };
+            self.effect(Effect::Remember { service: name.clone(), memory });
+            // Another host is measured from now on.
+            service.gauges.clear();
+        }
+        match &end.outcome {
+            ActOutcome::Done => {
+                service.copy.rest(now);
+                let row = self.row(name).cloned();
+                let outage_ms = service.out_since_ms.filter(|_| moved).map(|since| now.saturating_sub(since));
+                if act.operation != Operation::Reprotect {
+                    self.tell(Happening::Moved {
+                        service: name.clone(),
+                        operation: act.operation,
+                        primary: row.as_ref().and_then(|row| row.primary.clone()),
+                        secondary: row.as_ref().and_then(|row| row.secondary.clone()),
+                        outage_ms,
+                        run: end.run.clone(),
+                    });
+                }
+            }
+            ActOutcome::Planned { .. } => {
+                service.nobody = Some(("its plan was written down".to_owned(), now + PLANNED_MS));
+                service.copy.retry_ms = now + PLANNED_MS;
+            }
+            ActOutcome::NoCandidate { because } if act.operation == Operation::Reprotect => {
+                service.copy.failed(now);
+                because.clone_into(&mut service.copy.why);
+            }
+            ActOutcome::NoCandidate { because } => service.nobody = Some((because.clone(), now + NOBODY_MS)),
+            _ if act.operation == Operation::Reprotect => {
+                service.copy.failed(now);
+            }
+            ActOutcome::EvidenceMissing { because } => {
+                service.nobody = Some((because.clone(), now + watched_interval(self.watched(name))));
+            }
+            ActOutcome::Undone { because } | ActOutcome::Stuck { because } if !moved => {
+                let memory = Memory::Latch { at_ms, because: because.clone() };
+                self.effect(Effect::Remember { service: name.clone(), memory });
+            }
+            ActOutcome::Undone { .. } | ActOutcome::Stuck { .. } => {
+                service.copy.failed(now);
+            }
+            ActOutcome::Stale { .. } => self.effect(Effect::Reconcile),
+        }
+    }
+
+    /// Whether a host is free to be believed about a service: no run of ours has changed it since it spoke.
+    pub(super) fn is_settled(&self, name: &ServiceName, spoke_ms: u64) -> bool {
+        self.services
+            .get(name)
+            .is_some_and(|service| service.act.is_none() && service.act_ended_ms < spoke_ms)
+    }
+
+    pub(super) fn is_secondary(&self, name: &ServiceName, host: &HostName) -> bool {
+        self.role(name, host) == Some(Role::Secondary)
+    }
+}
+
+/// What was heard of the service address: an answer outweighs silence, and either outweighs not knowing.
+fn heard_on_link<'a>(inquiry: &'a Inquiry, secondary: Option<&HostName>) -> Option<&'a Heard> {
+    let said: Vec<_> =
+        inquiry.testimonies().filter_map(|(by, said)| Some((by, &said.ok()?.address))).collect();
+    let answered = said.iter().find(|(_, heard)| matches!(heard, Heard::Answered { .. }));
+    let own = said.iter().find(|(by, _)| Some(*by) == secondary);
+    let silent = said.iter().find(|(_, heard)| matches!(heard, Heard::Silent { .. }));
+    answered.or(silent).or(own).or(said.first()).map(|(_, heard)| *heard)
+}
+
+fn watched_interval(watched: Option<&Watched>) -> u64 {
+    watched.map_or(1000, |watched| watched.interval_ms)
+}

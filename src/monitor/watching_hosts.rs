@@ -1,0 +1,179 @@
+//! A host's rounds: an echo and its own word, and what they say of the services it has a role for.
+
+use super::core::{Core, Owner};
+use super::effect::Effect;
+use super::happening::Happening;
+use super::host::{Finding, Host, Round};
+use super::overload;
+use super::sight::{LookId, Sight, Target};
+use super::verdict::Verdict;
+use crate::module::{Heard, Testimony};
+use crate::plan::sample::Sample;
+use crate::plan::table::Role;
+use crate::site::id::{HostName, ServiceName};
+
+/// How long a host's word may take.
+const SAMPLE_MS: u64 = 2000;
+
+const ECHO_MS: u64 = 500;
+
+/// What a witness of a host gets.
+const WITNESS_MS: u64 = 2000;
+
+impl Core {
+    /// Does what is due for a host; says when to come back.
+    pub(super) fn advance_host(&mut self, name: &HostName) -> u64 {
+        let now = self.now.mono_ms;
+        let interval_ms = self.config.host_interval_ms;
+        let Some(host) = self.hosts.get(name) else { return u64::MAX };
+        if host.round.is_none() && host.next_round_ms <= now {
+            let owner = || Owner::Host(name.clone());
+            let asks = host.asks_sample();
+            let echo = self.look(owner(), Target::Echo(name.clone()), ECHO_MS);
+            let sample = asks.then(|| self.look(owner(), Target::Sample(name.clone()), SAMPLE_MS));
+            let round = Round { echo, sample, sent_ms: now, echoed: None, sampled: None };
+            if let Some(host) = self.hosts.get_mut(name) {
+                host.begin(round, interval_ms);
+            }
+        }
+        // A round ends by itself: every look does.
+        self.hosts.get(name).map_or(u64::MAX, |host| match &host.round {
+            Some(round) => (round.sent_ms + SAMPLE_MS * 2).max(host.next_round_ms),
+            None => host.next_round_ms,
+        })
+    }
+
+    /// A look of this host came back.
+    pub(super) fn host_saw(&mut self, name: &HostName, look: LookId, sight: &Sight) {
+        let now = self.now.mono_ms;
+        let Some(mut host) = self.hosts.remove(name) else { return };
+        if host.witness == Some(look) {
+            host.witness = None;
+            self.witnessed(name, &mut host, sight);
+        } else if host.saw(look, sight, now) {
+            match host.finding() {
+                Finding::Same => {}
+                Finding::Is(verdict, because) => self.judge_host(name, &mut host, verdict, &because),
+                Finding::Silent => self.ask_about(name, &mut host),
+            }
+        }
+        self.hosts.insert(name.clone(), host);
+        if let Sight::Sample(Ok(sample)) = sight {
+            self.read(name, sample);
+        }
+    }
+
+    fn judge_host(&mut self, name: &HostName, host: &mut Host, verdict: Verdict, because: &str) {
+        let was = std::mem::replace(&mut host.verdict, verdict);
+        because.clone_into(&mut host.because);
+        if was == verdict {
+            return;
+        }
+        host.since_ms = self.now.mono_ms;
+        if verdict == Verdict::Ok {
+            self.hope();
+        }
+        if (was, verdict) != (Verdict::Unknown, Verdict::Ok) {
+            let because = because.to_owned();
+            self.tell(Happening::HostVerdict { host: name.clone(), was, verdict, because });
+        }
+        for service in self.services_of(name) {
+            self.touch_at(Owner::Service(service), self.now.mono_ms);
+        }
+    }
+
+    /// Neither echo nor word: another host is asked whether it is the way there.
+    fn ask_about(&mut self, name: &HostName, host: &mut Host) {
+        let by = self.config.hosts.iter().find(|other| {
+            *other != name && self.hosts.get(*other).is_some_and(|other| other.verdict == Verdict::Ok)
+        });
+        match by.cloned() {
+            Some(by) if host.witness.is_none() => {
+                let target = Target::Witness { by, suspect: name.clone(), service: None };
+                host.witness = Some(self.look(Owner::Host(name.clone()), target, WITNESS_MS));
+            }
+            Some(_) => {}
+            None => self.judge_host(
+                name,
+                host,
+                Verdict::Unreachable,
+                "it does not answer, and no other host could look",
+            ),
+        }
+    }
+
+    fn witnessed(&mut self, name: &HostName, host: &mut Host, sight: &Sight) {
+        let heard = match sight {
+            Sight::Testimony(Ok(Testimony { host, .. })) => Some(host),
+            _ => None,
+        };
+        let (verdict, because) = match heard {
+            Some(Heard::Answered { .. } | Heard::Refused { .. }) => {
+                (Verdict::Unreachable, "another host reaches it: only the way from this monitor is broken")
+            }
+            Some(Heard::Silent { .. }) if host.verdict == Verdict::HostDown || !self.is_mass_failure() => {
+                (Verdict::HostDown, "it answers neither this monitor nor another host")
+            }
+            Some(Heard::Silent { .. }) => (
+                Verdict::Unreachable,
+                "most hosts fell silent at once: it may be this monitor that is cut off",
+            ),
+            _ => (Verdict::Unreachable, "it does not answer, and no other host could look"),
+        };
+        self.judge_host(name, host, verdict, because);
+    }
+
+    /// What a host says of itself, for each service it says something of.
+    fn read(&mut self, name: &HostName, sample: &Sample) {
+        let spoke_ms = self.hosts.get(name).map_or(0, |host| host.sample_ms);
+        for service in self.services_of(name) {
+            if self.role(&service, name) == Some(Role::Primary) {
+                self.gauge(&service, sample);
+            }
+            if self.is_secondary(&service, name) && self.is_settled(&service, spoke_ms) {
+                self.check_copy(&service, name, sample);
+            }
+            self.touch_at(Owner::Service(service), self.now.mono_ms);
+        }
+        self.check_strays(name, sample, spoke_ms);
+    }
+
+    /// Overload rules that are measured on the host.
+    fn gauge(&mut self, name: &ServiceName, sample: &Sample) {
+        let Some(watched) = self.watched(name).cloned() else { return };
+        let Some(mut service) = self.services.remove(name) else { return };
+        for (rule_name, rule) in &watched.overload {
+            if let Some(value) = overload::of_sample(&rule.measure, sample) {
+                service.gauges.entry(rule_name.clone()).or_default().round(rule, value);
+            }
+        }
+        if matches!(service.verdict, Verdict::Ok | Verdict::Overloaded) && service.inquiry.is_none() {
+            self.rate(name, &mut service, &watched);
+        }
+        self.services.insert(name.clone(), service);
+    }
+
+    /// Services that have this host for a primary or secondary.
+    pub(super) fn services_of(&self, host: &HostName) -> Vec<ServiceName> {
+        let named = |name: &&ServiceName| self.role(name, host).is_some();
+        self.roles_of.get(host).into_iter().flatten().filter(named).cloned().collect()
+    }
+
+    /// Somebody is back: what had no host may have one now.
+    fn hope(&mut self) {
+        let now = self.now.mono_ms;
+        let names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        for name in names {
+            if let Some(service) = self.services.get_mut(&name) {
+                service.nobody = None;
+                service.copy.hope(now);
+            }
+            self.touch_at(Owner::Service(name), now);
+        }
+    }
+
+    /// Asks the driver to compare table and hosts.
+    pub(super) fn reconcile(&mut self) {
+        self.effect(Effect::Reconcile);
+    }
+}
