@@ -99,6 +99,7 @@ pub fn request(
         user: common.user.clone(),
         escalate: common.become_root,
         tried: BTreeMap::new(),
+        leases: BTreeMap::new(),
     })
 }
 

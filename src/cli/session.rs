@@ -14,12 +14,14 @@ use super::site;
 use crate::engine::gather::{self, Question};
 use crate::engine::record::Origin;
 use crate::engine::{Interrupt, recover};
+use crate::fence::Agents;
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
 use crate::plan::table::Table;
 use crate::plan::{Operation, Planner, Request};
 use crate::site::Site;
 use crate::site::id::{HostName, ServiceName};
+use crate::site::inventory::FenceDevice;
 use crate::site::secret::{Redactor, Secret, SecretSource};
 use crate::store::{AcquireError, FileStore, Holder, Keeper, Store};
 use crate::transport::{Router, Transport};
@@ -28,6 +30,8 @@ pub struct Session {
     pub site: Site,
     pub store: FileStore,
     pub transport: Router,
+    /// Take hosts out of action.
+    pub agents: Agents,
     /// By variable name, for templates only.
     pub secrets: Map<String, Value>,
     pub redactor: Arc<Redactor>,
@@ -57,7 +61,9 @@ impl Session {
         let (secrets, redactor) = secrets(&site, services)?;
         let store = store(&site)?;
         let transport = connect::router(common, &site, &hosts)?;
-        Ok(Self { site, store, transport, secrets, redactor: Arc::new(redactor), hosts, lease: None })
+        let agents = Agents::new(site.root.clone());
+        let redactor = Arc::new(redactor);
+        Ok(Self { site, store, transport, agents, secrets, redactor, hosts, lease: None })
     }
 
     /// Takes the right to act, or says who has it. It is kept until [`Session::close`].
@@ -198,7 +204,17 @@ fn secrets(site: &Site, services: &[ServiceName]) -> Result<(Map<String, Value>,
         values.insert(name.clone(), secret.expose().into());
         all.push(secret);
     }
+    all.extend(passwords(site));
     Ok((values, Redactor::new(&all)))
+}
+
+/// Passwords of fence devices that the inventory holds in clear: shown to nobody all the same.
+fn passwords(site: &Site) -> Vec<Secret> {
+    let devices = site.inventory.hosts().flat_map(|host| site.inventory.extras(host, &mut Vec::new()).fence);
+    let options = devices.flat_map(|device| device.options);
+    let written =
+        options.filter(|(name, value)| FenceDevice::is_sensitive(name) && !value.to_string().contains("{{"));
+    written.filter_map(|(_, value)| Secret::new(&value.to_string()).ok()).collect()
 }
 
 fn resolve(
