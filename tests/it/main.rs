@@ -12,6 +12,7 @@ mod lab;
 mod language;
 mod layers;
 mod modules;
+mod planning;
 mod process;
 mod schema;
 mod transport;
