@@ -13,6 +13,7 @@ mod operation;
 mod phase;
 pub mod placement;
 mod planner;
+pub mod policy;
 pub mod ready;
 pub mod reconcile;
 pub mod render;
@@ -20,6 +21,7 @@ pub mod sample;
 mod scope;
 pub mod status;
 pub mod table;
+pub mod testimony;
 pub mod timing;
 
 use serde::{Deserialize, Serialize};

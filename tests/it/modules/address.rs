@@ -198,7 +198,7 @@ fn a_release_ends_the_connections_of_its_address() {
     }
 }
 
-fn python() -> bool {
+pub fn python() -> bool {
     let found = std::process::Command::new("python3").arg("-c").arg("").status().is_ok();
     if !found {
         eprintln!("skipped: no python3 for a client here");
