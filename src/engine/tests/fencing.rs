@@ -82,7 +82,7 @@ async fn a_host_is_fenced_when_it_neither_releases_nor_is_silent() {
     );
     let named = at(|record| matches!(record, Record::Evidence { evidence: Fenced, .. }));
     assert!(intent < outcome && outcome < named);
-    assert!(!std::fs::read_to_string(rig.store_journal()).unwrap().contains("s3cret"));
+    assert!(!rig.store.journal(&rig.options.run).unwrap().contains("s3cret"));
 }
 
 #[tokio::test(start_paused = true)]
