@@ -54,6 +54,11 @@ impl FileStore {
         self.runs.join(format!("{run}.jsonl"))
     }
 
+    /// Where it is kept; for what a monitor leaves beside it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn table(&self) -> PathBuf {
         self.folder.join("table.json")
     }
