@@ -36,7 +36,14 @@ impl Drop for Server {
 
 fn http(address: &str, contains: Option<&str>) -> Probe {
     let contains = contains.map(str::to_owned);
-    Probe::Http { url: format!("http://{address}/"), status: 200, contains, timeout_ms: 2000 }
+    Probe::Http {
+        url: format!("http://{address}/"),
+        status: 200,
+        contains,
+        tls: Default::default(),
+        timeout_ms: 2000,
+        fail_on: Default::default(),
+    }
 }
 
 fn command(words: &[&str], timeout_ms: u64) -> Probe {

@@ -43,7 +43,9 @@ impl Scene {
         let net = Net::new();
         let six = address.contains(':');
         let url = if six { format!("http://[{address}]:8080/x") } else { format!("http://{address}:8080/x") };
-        let probe = Probe::Http { url, status: 200, contains: Some("hello".to_owned()), timeout_ms: 500 };
+        let contains = Some("hello".to_owned());
+        let (tls, fail_on) = (Default::default(), Default::default());
+        let probe = Probe::Http { url, status: 200, contains, tls, timeout_ms: 500, fail_on };
         let written = format!("{address}/{}", if six { 64 } else { 24 });
         let doubt = Doubt { epoch: Epoch(4), addresses: vec![written.parse().unwrap()], probe: Some(probe) };
         let question = Question {
