@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use reveille::module::probe::{Authority, Tls};
 use reveille::probe::{Outcome, Probe, ask};
+use reveille::site::action::FailOn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -40,9 +42,9 @@ fn http(address: &str, contains: Option<&str>) -> Probe {
         url: format!("http://{address}/"),
         status: 200,
         contains,
-        tls: Default::default(),
+        tls: Tls::default(),
+        fail_on: FailOn::Critical,
         timeout_ms: 2000,
-        fail_on: Default::default(),
     }
 }
 
