@@ -127,10 +127,10 @@ fn service(name: &ServiceName, probe: &Probe) -> Result<String, NulByte> {
             ask.word("talk_banner").word(host).word(port).word("220").word("421").line()
         }
         Probe::Dns { server, port, question, rcode, .. } => {
-            let bytes = question.encode(DNS_ID);
-            let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+            let octal: Vec<String> =
+                question.encode(DNS_ID).iter().map(|byte| format!("\\{byte:03o}")).collect();
             let expected = format!("{DNS_ID:04x} {}", rcode.code());
-            ask.word("talk_dns").word(server).word(port).word(octal).word(expected).line()
+            ask.word("talk_dns").word(server).word(port).word(octal.concat()).word(expected).line()
         }
         Probe::Command { .. } | Probe::Plugin { .. } => {
             cannot(name, "its probe is a program on the controller")
