@@ -39,10 +39,10 @@ pub struct Doubt {
 const DNS_ID: u16 = 0x7265;
 
 /// The least time an answer is waited for, in milliseconds.
-const LEAST_ASKING_MS: u64 = 400;
+const LEAST_ASKING_MS: u64 = 350;
 
 /// What forks and a busy host may add to it, in milliseconds.
-const MARGIN_MS: u64 = 100;
+const MARGIN_MS: u64 = 150;
 
 impl Question {
     /// How long an answer is waited for, in milliseconds.
