@@ -13,3 +13,4 @@ pub mod site;
 pub mod store;
 pub mod template;
 pub mod transport;
+pub mod web;

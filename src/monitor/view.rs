@@ -10,7 +10,7 @@ use super::policy::Blocker;
 use super::verdict::Verdict;
 use crate::plan::Operation;
 use crate::plan::table::ServiceState;
-use crate::site::id::{HostName, ServiceName};
+use crate::site::id::{HostName, RunId, ServiceName};
 
 /// The version of the view.
 pub const SCHEMA: &str = "reveille.view/1";
@@ -48,6 +48,9 @@ pub struct ServiceView {
     pub gauges: BTreeMap<String, f64>,
     /// Why it is not protected.
     pub lack: Option<String>,
+    /// The last run that changed its row.
+    #[serde(default)]
+    pub last_run: Option<RunId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,6 +113,7 @@ impl Core {
                 .filter_map(|(name, gauge)| Some((name.clone(), gauge.last?)))
                 .collect(),
             lack: self.lack_of(name),
+            last_run: row.and_then(|row| row.last_run.clone()),
         }
     }
 
