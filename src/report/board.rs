@@ -91,8 +91,7 @@ impl Board {
     pub fn roles(&self, host: &HostName) -> Vec<HostRole> {
         let roles = self.services().iter().flat_map(|service| {
             let role = |held: &Option<HostName>, role| {
-                (held.as_ref() == Some(host))
-                    .then(|| HostRole { service: service.service.clone(), role })
+                (held.as_ref() == Some(host)).then(|| HostRole { service: service.service.clone(), role })
             };
             [role(&service.primary, Role::Primary), role(&service.secondary, Role::Secondary)]
         });
@@ -122,7 +121,8 @@ impl Grade {
         };
         let nothing = service.state == ServiceState::Absent;
         let verdict = if nothing { Self::Well } else { Self::of_verdict(service.verdict) };
-        let held = if service.held.is_some() || service.paused.is_some() { Self::Doubtful } else { Self::Well };
+        let held =
+            if service.held.is_some() || service.paused.is_some() { Self::Doubtful } else { Self::Well };
         state.min(verdict).min(held)
     }
 

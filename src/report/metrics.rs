@@ -1,4 +1,4 @@
-//! A monitor as metrics: OpenMetrics 1.0 text, made from a [`Board`]. Pure.
+//! A monitor as metrics: `OpenMetrics` 1.0 text, made from a [`Board`]. Pure.
 //!
 //! What is not known is not said: a service that nobody could look at has no `reveille_service_up`.
 
@@ -240,7 +240,8 @@ impl Page {
 
     fn samples(&mut self, samples: impl Iterator<Item = (Vec<(&'static str, String)>, f64)>) {
         for (labels, value) in samples {
-            let labels: Vec<(&str, &str)> = labels.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            let labels: Vec<(&str, &str)> =
+                labels.iter().map(|(name, text)| (*name, text.as_str())).collect();
             self.sample("", &labels, value);
         }
     }

@@ -41,10 +41,9 @@ fn kind(target: &Target) -> &'static str {
 
 fn outcome(sight: &Sight) -> &'static str {
     match sight {
-        Sight::Answers(answers) => answers
-            .values()
-            .find(|outcome| !outcome.is_ok())
-            .map_or("ok", |outcome| word(outcome)),
+        Sight::Answers(answers) => {
+            answers.values().find(|outcome| !outcome.is_ok()).map_or("ok", |outcome| word(outcome))
+        }
         Sight::Echo(outcome) => word(outcome),
         Sight::Sample(Ok(_)) | Sight::Testimony(Ok(_)) | Sight::Renewed(Ok(())) => "ok",
         Sight::Sample(Err(_)) | Sight::Testimony(Err(_)) | Sight::Renewed(Err(_)) => "failed",

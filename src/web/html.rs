@@ -36,9 +36,6 @@ mod tests {
 
     #[test]
     fn nothing_becomes_markup() {
-        assert_eq!(
-            Esc(format_args!("<b a='{}\">", "x&y")).to_string(),
-            "&lt;b a=&#39;x&amp;y&quot;&gt;"
-        );
+        assert_eq!(Esc(format_args!("<b a='{}\">", "x&y")).to_string(), "&lt;b a=&#39;x&amp;y&quot;&gt;");
     }
 }

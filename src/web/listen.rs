@@ -15,7 +15,8 @@ impl FromStr for Listen {
         if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse::<u16>() {
             return Ok(Self((Ipv4Addr::LOCALHOST, port).into()));
         }
-        let unclear = || format!("`{text}` is not an address with a port such as `127.0.0.1:9464` or `[::1]:9464`");
+        let unclear =
+            || format!("`{text}` is not an address with a port such as `127.0.0.1:9464` or `[::1]:9464`");
         text.parse().map(Self).map_err(|_| unclear())
     }
 }

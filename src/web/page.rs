@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::html::Esc;
 use super::shown::Shown;
-use crate::monitor::view::{HostView, ServiceView};
 use crate::monitor::Told;
+use crate::monitor::view::{HostView, ServiceView};
 use crate::plan::table::{Role, ServiceState};
 use crate::report::board::{Board, Grade};
 use crate::report::watch::table::deed;
@@ -28,6 +28,9 @@ const HAPPENINGS: usize = 100;
 
 /// The load per CPU at which a bar is full; half of it is a CPU's worth.
 const FULL_LOAD: f64 = 2.0;
+
+/// Where there is nothing to say.
+const NONE: &str = "–";
 
 /// What a browser may do with the page: run and show what is in it, and ask this server again.
 pub(super) fn policy() -> &'static str {
@@ -46,7 +49,8 @@ pub(super) fn policy() -> &'static str {
 /// The whole page.
 pub(super) fn page(shown: &Shown) -> String {
     let (title, main) = (Esc(title(shown)).to_string(), main(shown));
-    let parts = [("{title}", title.as_str()), ("{style}", STYLE), ("{main}", main.as_str()), ("{script}", SCRIPT)];
+    let parts =
+        [("{title}", title.as_str()), ("{style}", STYLE), ("{main}", main.as_str()), ("{script}", SCRIPT)];
     let mut page = String::with_capacity(FRAME.len() + STYLE.len() + SCRIPT.len() + main.len());
     let mut rest = FRAME;
     // Each part once, in the order of the frame: what is put in is never looked at again.
@@ -140,12 +144,13 @@ fn services(html: &mut String, shown: &Shown) {
 }
 
 fn open_table(html: &mut String, id: &str, caption: &str, heads: &[&str]) {
-    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
+    let heads: Vec<String> = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
     let _ = write!(
         html,
         "<section aria-labelledby=\"{id}\"><h2 id=\"{id}\">{caption}</h2>\
          <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"{id}\"><table class=\"{id}\">\
-         <thead><tr>{heads}</tr></thead><tbody>"
+         <thead><tr>{}</tr></thead><tbody>",
+        heads.concat()
     );
 }
 
@@ -153,7 +158,8 @@ fn service_row(html: &mut String, service: &ServiceView, shown: &Shown) {
     let grade = Grade::of_service(service);
     let addresses = shown.addresses.get(&service.service).into_iter().flatten();
     let addresses: Vec<String> = addresses.map(|address| address.ip().to_string()).collect();
-    let state = service.acting.map_or(service.state.to_string(), |acting| format!("{} under way", acting.as_str()));
+    let state =
+        service.acting.map_or(service.state.to_string(), |acting| format!("{} under way", acting.as_str()));
     let _ = write!(
         html,
         "<tr data-key=\"service {0}\" class=\"{1}\"><th scope=\"row\">{0}<small>{2}</small></th>\
@@ -164,15 +170,29 @@ fn service_row(html: &mut String, service: &ServiceView, shown: &Shown) {
         sign(grade),
         Esc(state)
     );
+    for stands in stands_still(service) {
+        let _ = write!(html, "<small class=\"still\">{}</small>", Esc(stands));
+    }
     why(html, service);
     html.push_str("</div></td>");
     cell(html, "Primary", &host(service.primary.as_ref()));
     cell(html, "Secondary", &host(service.secondary.as_ref()));
     cell(html, "Epoch", &service.epoch.to_string());
-    cell(html, "Answers in", &service.latency_us.map_or("–".to_owned(), latency));
-    cell(html, "Out for", &service.outage_ms.map_or("–".to_owned(), |out| format!("<b class=\"bad\">{}</b>", span(out))));
+    cell(html, "Answers in", &service.latency_us.map_or(NONE.to_owned(), latency));
+    cell(
+        html,
+        "Out for",
+        &service.outage_ms.map_or(NONE.to_owned(), |out| format!("<b class=\"bad\">{}</b>", span(out))),
+    );
     cell(html, "Last", &last(service, shown));
     html.push_str("</tr>\n");
+}
+
+/// Why nothing is done about it, where somebody may wonder.
+fn stands_still(service: &ServiceView) -> impl Iterator<Item = String> {
+    let paused = service.paused.iter().map(|pause| format!("paused {pause}"));
+    let held = service.held.iter().map(|held| format!("no {}: see below", held.operation.as_str()));
+    paused.chain(held)
 }
 
 /// What is concluded, who observed what, and what stands in the way: closed unless opened.
@@ -184,33 +204,34 @@ fn why(html: &mut String, service: &ServiceView) {
         span(service.for_ms),
         Esc(&service.because)
     );
-    let items = |html: &mut String, items: Vec<String>| {
-        if !items.is_empty() {
-            html.push_str("<ul>");
-            items.iter().for_each(|item| _ = write!(html, "<li>{}</li>", Esc(item)));
-            html.push_str("</ul>");
-        }
-    };
-    items(html, service.observed.clone());
+    list(html, &service.observed);
     if let Some(held) = &service.held {
         let _ = write!(html, "<p>No {}:</p>", held.operation.as_str());
         let name = service.service.as_str();
         let blockers = held.blockers.iter().map(|one| format!("{one} ({})", one.way_out(name)));
-        items(html, blockers.collect());
+        list(html, &blockers.collect::<Vec<_>>());
     }
-    items(html, service.lack.iter().map(|lack| format!("unprotected: {lack}")).collect());
-    items(html, service.paused.iter().map(|pause| format!("paused {pause}")).collect());
-    items(html, service.gauges.iter().map(|(rule, value)| format!("{rule}: {value:.2}")).collect());
+    let lack = service.lack.iter().map(|lack| format!("unprotected: {lack}"));
+    let gauges = service.gauges.iter().map(|(rule, value)| format!("{rule}: {value:.2}"));
+    list(html, &lack.chain(gauges).collect::<Vec<_>>());
     html.push_str("</details>");
+}
+
+fn list(html: &mut String, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    html.push_str("<ul>");
+    for item in items {
+        let _ = write!(html, "<li>{}</li>", Esc(item));
+    }
+    html.push_str("</ul>");
 }
 
 fn last(service: &ServiceView, shown: &Shown) -> String {
     let told = shown.board.last.get(&service.service);
-    let done = told.and_then(|told| {
-        let grade = Grade::of_gravity(told.what.gravity());
-        Some(format!("{} <span class=\"{}\">{}</span>", time(told.at_ms, shown), class(grade), Esc(deed(&told.what)?)))
-    });
-    done.unwrap_or_else(|| "–".to_owned())
+    let done = told.and_then(|told| Some(format!("{} {}", time(told.at_ms, shown), Esc(deed(&told.what)?))));
+    done.unwrap_or_else(|| NONE.to_owned())
 }
 
 fn hosts(html: &mut String, board: &Board) {
@@ -226,15 +247,15 @@ fn host_row(html: &mut String, host: &HostView, board: &Board) {
     let _ = write!(
         html,
         "<tr data-key=\"host {0}\" class=\"{1}\"><th scope=\"row\">{0}</th>\
-         <td data-head=\"Verdict\"><div><span class=\"badge {1}\">{2}{3}</span><small>{4}</small></div></td>",
+         <td data-head=\"Verdict\"><div><span class=\"badge {1}\">{2}{3}</span><small>for {4}</small></div></td>",
         Esc(&host.host),
         class(grade),
         sign(grade),
         host.verdict.as_str(),
         span(host.for_ms)
     );
-    cell(html, "Load per CPU", &host.load_per_cpu.map_or("–".to_owned(), load));
-    cell(html, "Memory", &memory(host).unwrap_or_else(|| "–".to_owned()));
+    cell(html, "Load per CPU", &host.load_per_cpu.map_or(NONE.to_owned(), load));
+    cell(html, "Memory", &memory(host).unwrap_or_else(|| NONE.to_owned()));
     let roles: Vec<String> = board
         .roles(&host.host)
         .iter()
@@ -243,8 +264,9 @@ fn host_row(html: &mut String, host: &HostView, board: &Board) {
             format!("<span class=\"role {class}\">{} <small>{}</small></span>", Esc(&held.service), held.role)
         })
         .collect();
-    let because = if grade == Grade::Well { String::new() } else { format!("<small>{}</small>", Esc(&host.because)) };
-    let none = if roles.is_empty() && because.is_empty() { "–" } else { "" };
+    let because =
+        if grade == Grade::Well { String::new() } else { format!("<small>{}</small>", Esc(&host.because)) };
+    let none = if roles.is_empty() && because.is_empty() { NONE } else { "" };
     cell(html, "Roles", &format!("{}{because}{none}", roles.join(" ")));
     html.push_str("</tr>\n");
 }
@@ -276,11 +298,12 @@ fn happening(html: &mut String, told: &Told, number: u64, shown: &Shown) {
 }
 
 fn cell(html: &mut String, head: &str, value: &str) {
-    let _ = write!(html, "<td data-head=\"{head}\"><div>{value}</div></td>");
+    let class = if value == NONE { " class=\"none\"" } else { "" };
+    let _ = write!(html, "<td data-head=\"{head}\"{class}><div>{value}</div></td>");
 }
 
 fn host(host: Option<&HostName>) -> String {
-    host.map_or("–".to_owned(), |host| Esc(host).to_string())
+    host.map_or(NONE.to_owned(), |host| Esc(host).to_string())
 }
 
 fn latency(us: u64) -> String {

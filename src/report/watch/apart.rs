@@ -61,8 +61,10 @@ impl Apart {
     }
 
     fn send(&self, message: Message) {
-        // A report that does not keep up misses something; the monitor does not.
-        let _ = self.messages.as_ref().map(|messages| messages.try_send(message));
+        if let Some(messages) = &self.messages {
+            // A report that does not keep up misses something; the monitor does not.
+            let _ = messages.try_send(message);
+        }
     }
 }
 
@@ -101,14 +103,18 @@ fn show(mut reports: Vec<Box<dyn WatchReport>>, inbox: &Receiver<Message>, lates
         let message = inbox.recv_timeout(frame.saturating_duration_since(Instant::now()));
         let over = matches!(message, Err(RecvTimeoutError::Disconnected));
         if let Ok(message) = message {
-            reports.iter_mut().for_each(|report| hear(report.as_mut(), &message));
+            for report in &mut reports {
+                hear(report.as_mut(), &message);
+            }
         }
         if over || Instant::now() >= frame {
             frame = Instant::now() + FRAME;
             let Latest { view, looks } = std::mem::take(&mut *lock(latest));
             for report in &mut reports {
                 report.looked(&looks);
-                view.iter().for_each(|view| report.view(view));
+                if let Some(view) = &view {
+                    report.view(view);
+                }
             }
         }
         if over {

@@ -64,6 +64,9 @@ impl Column {
 impl Grid {
     /// A header and at most `rows` lines below it, none wider than `width`.
     pub(super) fn fit(&self, width: usize, rows: usize, color: bool) -> Vec<String> {
+        if rows == 0 || self.rows.is_empty() {
+            return Vec::new();
+        }
         let (shown, hidden) = self.choose(rows);
         let widths = self.widths(width, &shown);
         let headers: Vec<Cell> = self.columns.iter().map(|column| Cell::plain(column.header)).collect();
@@ -73,20 +76,21 @@ impl Grid {
         lines
     }
 
-    /// Which rows are shown: all, or the worst ones in the order of the table, and what is said of the others.
+    /// Which rows are shown in `room` lines, at least one: all, or the worst in the order of the table, and what is said
+    /// of the others.
     fn choose(&self, room: usize) -> (Vec<&[Cell]>, Option<String>) {
         if self.rows.len() <= room {
             return (self.rows.iter().map(|(_, row)| row.as_slice()).collect(), None);
         }
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
         order.sort_by_key(|row| self.rows[*row].0);
-        let (kept, left) = order.split_at(room.saturating_sub(1));
+        let (kept, left) = order.split_at(room - 1);
         let ill = left.iter().filter(|row| self.rows[**row].0 != Grade::Well).count();
         let ill = if ill == 0 { "all well".to_owned() } else { format!("{ill} of them not well") };
         let mut kept = kept.to_vec();
         kept.sort_unstable();
         let kept = kept.into_iter().map(|row| self.rows[row].1.as_slice()).collect();
-        (kept, (room > 0).then(|| format!("   … and {} more, {ill}", left.len())))
+        (kept, Some(format!("   … and {} more, {ill}", left.len())))
     }
 
     /// The width of every column; none for those that are left out.

@@ -49,11 +49,8 @@ impl<W: Write> WatchJson<W> {
 
     fn line(&mut self, line: &impl Serialize) {
         let Ok(line) = serde_json::to_string(line) else { return };
-        let schema = if self.begun {
-            String::new()
-        } else {
-            format!("{}\n", serde_json::json!({ "schema": SCHEMA }))
-        };
+        let schema =
+            if self.begun { String::new() } else { format!("{}\n", serde_json::json!({ "schema": SCHEMA })) };
         self.begun = true;
         let _ = self.out.write_all(format!("{schema}{line}\n").as_bytes()).and_then(|()| self.out.flush());
     }

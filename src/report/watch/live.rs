@@ -54,7 +54,9 @@ impl<W: Write> Live<W> {
         let enter = if self.entered { "" } else { ENTER };
         self.entered = true;
         // In one write, shown by the terminal as one change (DEC mode 2026; others ignore it).
-        let picture = format!("{enter}\x1b[?2026h\x1b[H{}\x1b[K\x1b[J\x1b[?2026l", lines.join("\x1b[K\r\n"));
+        // Each line is cleared before it is written: at the right edge, clearing after it takes its last letter.
+        let rest = if lines.len() < height { "\r\n\x1b[J" } else { "" };
+        let picture = format!("{enter}\x1b[?2026h\x1b[H\x1b[K{}{rest}\x1b[?2026l", lines.join("\r\n\x1b[K"));
         self.write(&picture);
     }
 

@@ -16,8 +16,8 @@ pub use live::{Live, Size, terminal_size};
 pub use table::Look;
 
 use crate::engine::event::Event;
-use crate::monitor::view::View;
 use crate::monitor::Told;
+use crate::monitor::view::View;
 use crate::report::tally::Looks;
 
 /// Something that shows a monitor while it watches.

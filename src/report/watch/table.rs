@@ -1,7 +1,5 @@
 //! The live table as text: services, hosts, what happened last, fitted to a screen. Called by [`super::live`]. Pure.
 
-use std::fmt::Write;
-
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
@@ -27,20 +25,23 @@ pub struct Look {
 
 /// The whole picture in at most `width` columns and `height` lines.
 pub fn picture(board: &Board, look: &Look, width: usize, height: usize) -> Vec<String> {
-    let Some(view) = &board.view else { return vec![clip("looking at everything for the first time", width)] };
+    let Some(view) = &board.view else {
+        return vec![clip("looking at everything for the first time", width)];
+    };
     let mut lines = vec![title(board, look, width)];
     let happenings = board.tail.len().min(HAPPENINGS).min((height / 3).max(1));
     // Three gaps, two headers.
     let room = height.saturating_sub(1 + 3 + 2 + happenings);
     let (services, hosts) = share(room, view.services.len(), view.hosts.len());
-    lines.push(String::new());
-    lines.extend(services_grid(board, look).fit(width, services, look.color));
-    lines.push(String::new());
-    lines.extend(hosts_grid(board, look).fit(width, hosts, look.color));
-    if happenings > 0 {
+    let last = board.tail.iter().skip(board.tail.len() - happenings);
+    let parts = [
+        services_grid(board, look).fit(width, services, look.color),
+        hosts_grid(board).fit(width, hosts, look.color),
+        last.map(|told| happening(told, look, width)).collect(),
+    ];
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
         lines.push(String::new());
-        let last = board.tail.iter().skip(board.tail.len() - happenings);
-        lines.extend(last.map(|told| happening(told, look, width)));
+        lines.extend(part);
     }
     lines.truncate(height);
     lines
@@ -54,26 +55,26 @@ fn share(room: usize, services: usize, hosts: usize) -> (usize, usize) {
 }
 
 fn title(board: &Board, look: &Look, width: usize) -> String {
-    let view = board.view.as_ref();
-    let mut text = format!("reveille  {}", view.map_or(String::new(), |view| words::time(view.at_ms, &look.zone)));
+    let time = board.view.as_ref().map(|view| words::time(view.at_ms, &look.zone));
     let states = counted(board.services().iter().map(|service| service.state.to_string()));
     let hosts = counted(board.hosts().iter().map(|host| host.verdict.as_str().to_owned()));
-    // Writing to a String cannot fail.
-    let _ = write!(text, "  services: {states}  hosts: {hosts}");
-    if let Some((monitor, us)) = &board.monitor {
-        let _ = match us {
-            true => write!(text, "  leads: {}", monitor.leader),
-            false => write!(text, "  STANDING BY, {} leads", monitor.leader),
-        };
-    }
-    let view = view.filter(|view| view.isolated || view.grace_ms > 0);
-    if let Some(view) = view {
-        let _ = match view.isolated {
-            true => write!(text, "  ISOLATED: nothing is moved"),
-            false => write!(text, "  only looking for another {}", span(view.grace_ms)),
-        };
-    }
-    paint(look.color, Style::new().bold(), &clip(&text, width))
+    let parts = ["reveille".to_owned()].into_iter().chain(time).chain(bounds(board));
+    let parts = parts.chain([format!("services: {states}"), format!("hosts: {hosts}")]);
+    let leads =
+        board.monitor.iter().filter(|(_, us)| *us).map(|(monitor, _)| format!("leads: {}", monitor.leader));
+    let parts = parts.chain(leads);
+    paint(look.color, Style::new().bold(), &clip(&parts.collect::<Vec<_>>().join("  "), width))
+}
+
+/// Why this monitor would not act now.
+fn bounds(board: &Board) -> Vec<String> {
+    let view = board.view.as_ref();
+    let isolated = view.filter(|view| view.isolated).map(|_| "ISOLATED: nothing is moved".to_owned());
+    let grace = view.map_or(0, |view| view.grace_ms);
+    let looking = (grace > 0).then(|| format!("only looking for another {}", span(grace)));
+    let leader = board.monitor.as_ref().filter(|(_, us)| !us);
+    let standing_by = leader.map(|(monitor, _)| format!("STANDING BY: {} leads", monitor.leader));
+    [isolated, looking, standing_by].into_iter().flatten().collect()
 }
 
 /// `3 protected, 1 down`, in the order of first appearance.
@@ -133,9 +134,10 @@ fn last(service: &ServiceView, board: &Board, look: &Look) -> String {
         let reasons: Vec<String> = held.blockers.iter().map(ToString::to_string).collect();
         return format!("no {}: {}", held.operation.as_str(), reasons.join("; "));
     }
-    let done = board.last.get(&service.service).and_then(|told| {
-        Some(format!("{} {}", words::time(told.at_ms, &look.zone), deed(&told.what)?))
-    });
+    let done = board
+        .last
+        .get(&service.service)
+        .and_then(|told| Some(format!("{} {}", words::time(told.at_ms, &look.zone), deed(&told.what)?)));
     done.or_else(|| service.lack.clone()).unwrap_or_default()
 }
 
@@ -158,16 +160,15 @@ pub fn deed(what: &Happening) -> Option<String> {
     })
 }
 
-fn hosts_grid(board: &Board, look: &Look) -> Grid {
-    let _ = look;
+fn hosts_grid(board: &Board) -> Grid {
     let columns = vec![
         Column::new("", 0),
         Column::new("HOST", 0),
         Column::new("VERDICT", 0),
         Column::new("LOAD/CPU", 0),
-        Column::new("MEMORY", 2).to(Align::Right),
-        Column::new("FOR", 1).to(Align::Right),
-        Column::new("ROLES", 0).give_way(12),
+        Column::new("MEMORY", 1).to(Align::Right),
+        Column::new("FOR", 2).to(Align::Right),
+        Column::new("ROLES", 0).give_way(24),
     ];
     let rows = board.hosts().iter().map(|host| {
         let grade = Grade::of_host(host);
@@ -185,7 +186,11 @@ fn host_row(host: &HostView, grade: Grade, board: &Board) -> Vec<Cell> {
         Cell::plain(host.load_per_cpu.map_or("-".to_owned(), bar)),
         Cell::plain(memory(host).unwrap_or_else(|| "-".to_owned())),
         Cell::plain(span(host.for_ms)),
-        Cell::plain(if roles.is_empty() && grade != Grade::Well { host.because.clone() } else { said(&roles) }),
+        Cell::plain(if roles.is_empty() && grade != Grade::Well {
+            host.because.clone()
+        } else {
+            said(&roles)
+        }),
     ]
 }
 
@@ -208,9 +213,9 @@ fn memory(host: &HostView) -> Option<String> {
 
 /// `0.31 #---`: full at four runnable processes per CPU.
 fn bar(load: f64) -> String {
-    const LENGTH: usize = 4;
-    let filled = (0..LENGTH).filter(|step| load > *step as f64 + 0.25).count();
-    format!("{load:5.2} {}{}", "#".repeat(filled), "-".repeat(LENGTH - filled))
+    let signs: String =
+        [0.25, 1.25, 2.25, 3.25].map(|above| if load > above { '#' } else { '-' }).into_iter().collect();
+    format!("{load:5.2} {signs}")
 }
 
 fn happening(told: &Told, look: &Look, width: usize) -> String {
