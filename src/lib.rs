@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod doctor;
 pub mod engine;
+pub mod fence;
 pub mod lab;
 pub mod module;
 pub mod monitor;
@@ -13,4 +14,5 @@ pub mod site;
 pub mod store;
 pub mod template;
 pub mod transport;
+pub mod watch;
 pub mod web;

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::lab::cli::LabArgs;
 use crate::plan::Operation;
 use crate::site::id::{HostName, ServiceName};
+use crate::site::quantity::TimeSpan;
+use crate::web::Listen;
 
 /// Wakes a service's sleeping copy on another host.
 ///
@@ -104,10 +106,18 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show services and hosts
     Status,
+    /// Notice failures, take over, and choose the next secondary, unattended
+    Watch(WatchArgs),
     /// Finish or take back a run that was cut short
     Recover(RecoverArgs),
     /// Say that a host is dead and stays so: evidence for a failover
     ConfirmDead(ConfirmDeadArgs),
+    /// Let nothing be moved by itself for a while; watching goes on
+    Pause(PauseArgs),
+    /// End a pause
+    Resume(ResumeArgs),
+    /// Let a service be taken over again after a takeover failed or too many were made
+    Ack(AckArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
     /// A rehearsal site of real hosts on this machine
@@ -189,6 +199,34 @@ pub struct DoctorArgs {
     pub services: Vec<ServiceName>,
 }
 
+/// Flags of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Take the lease, do one full round, and leave (for cron)
+    #[arg(long)]
+    pub once: bool,
+    /// Time between two looks, instead of every playbook's own
+    #[arg(long, value_name = "TIME")]
+    pub interval: Option<TimeSpan>,
+    /// Only write down the plans that would run
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub mode: Option<WatchMode>,
+    /// Write down everything the monitor is told and decides, for `reveille replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Show a status page and metrics over HTTP; a port alone means this machine only
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<Listen>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WatchMode {
+    /// Act where the playbook allows it
+    Auto,
+    /// Act nowhere
+    PlanOnly,
+}
+
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
     /// Do not ask
@@ -205,6 +243,31 @@ pub struct ConfirmDeadArgs {
     /// Why you are sure; kept in the journal
     #[arg(long, value_name = "REASON")]
     pub because: String,
+}
+
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// A service or a host [default: the whole site]
+    #[arg(value_name = "SERVICE|HOST")]
+    pub name: Option<String>,
+    /// How long, as in 30m or 2h; until `resume` if absent
+    #[arg(long = "for", value_name = "DURATION")]
+    pub duration: Option<TimeSpan>,
+    /// Why; shown by `status`
+    #[arg(long, value_name = "REASON")]
+    pub because: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// A service or a host [default: the whole site]
+    #[arg(value_name = "SERVICE|HOST")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct AckArgs {
+    pub service: ServiceName,
 }
 
 #[derive(Debug, Args)]

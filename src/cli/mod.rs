@@ -5,11 +5,14 @@ mod check;
 mod confirm_dead;
 mod connect;
 mod doctor;
+mod doctor_fences;
 mod exit;
 mod failure;
+mod fencer;
 mod inventory;
 mod operation;
 mod output;
+mod pause;
 mod plan;
 mod prober;
 mod recover;
@@ -18,6 +21,8 @@ mod schema;
 mod session;
 mod site;
 mod status;
+mod watch;
+mod watch_reports;
 
 use std::process::ExitCode;
 
@@ -73,8 +78,12 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Teardown(args) => operation::run(common, crate::plan::Operation::Teardown, &args).await,
         Command::Plan(args) => plan::run(common, &args).await,
         Command::Status => status::run(common).await,
+        Command::Watch(args) => watch::run(common, &args).await,
         Command::Recover(args) => recover::run(common, &args).await,
         Command::ConfirmDead(args) => confirm_dead::run(common, &args).await,
+        Command::Pause(args) => pause::pause(common, &args).await,
+        Command::Resume(args) => pause::resume(common, &args).await,
+        Command::Ack(args) => pause::ack(common, &args).await,
         Command::Doctor(args) => doctor::run(common, &args).await,
         Command::Lab(args) => {
             let root = site::root(common).unwrap_or_else(|_| std::path::PathBuf::from("."));

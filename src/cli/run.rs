@@ -14,13 +14,13 @@ use super::prober::Client;
 use super::session::{self, Session};
 use crate::engine::event::{Event, EventKind, RunEnd};
 use crate::engine::recover::{self, OpenRun};
-use crate::engine::{self, Fault, Inject, Interrupt, Late, Moment, Reach, RunOptions, Tools};
+use crate::engine::{self, Fault, Inject, Interrupt, LatePlan, Moment, Reach, RunOptions, Tools};
 use crate::plan::facts::SiteFacts;
 use crate::plan::table::Table;
-use crate::plan::{Operation, Plan, Planner, Request, StepRef, UndoWork, Work};
+use crate::plan::{Operation, Plan, Request, StepRef};
 use crate::report::{JsonLines, Lines, Progress, Report, Volume};
-use crate::site::id::ServiceName;
-use crate::store::{Store, new_run_id};
+use crate::site::id::{HostName, ServiceName};
+use crate::store::{new_run_id, update};
 
 /// What came of a run.
 pub struct Outcome {
@@ -42,11 +42,11 @@ pub async fn run(
     let planner = session.planner(table, &facts, request.clone());
     let late = LatePlan { plan, planner };
     let prober = Client;
-    let tools = Tools { transport: &session.transport, store: &session.store, prober: &prober, late: &late };
+    let tools = tools(session, &prober, &late);
     let options = options(common, session, args)?;
     let (sender, receiver) = mpsc::unbounded_channel();
     let watcher = tokio::spawn(watch(receiver, reporter(common)));
-    let interrupt = Interrupt::default();
+    let interrupt = session.interrupt();
     let signals = listen(interrupt.clone())?;
     let ended = engine::run(plan, tools, &options, sender, &interrupt).await;
     signals.abort();
@@ -71,10 +71,10 @@ pub async fn unwind(
         ),
     );
     let late = LatePlan { plan: &open.plan, planner: session.planner(&table, &facts, request) };
-    let tools = Tools { transport: &session.transport, store: &session.store, prober: &Client, late: &late };
+    let tools = tools(session, &Client, &late);
     let (sender, receiver) = mpsc::unbounded_channel();
     let watcher = tokio::spawn(watch(receiver, reporter(common)));
-    let interrupt = Interrupt::default();
+    let interrupt = session.interrupt();
     let signals = listen(interrupt.clone())?;
     let ended = recover::unwind(open, services, tools, session.redact_fn(), sender, &interrupt).await;
     signals.abort();
@@ -82,10 +82,15 @@ pub async fn unwind(
     Ok(ended.map_err(Failure::internal)?.end)
 }
 
+fn tools<'a>(session: &'a Session, prober: &'a Client, late: &'a LatePlan<'a>) -> Tools<'a> {
+    let Session { transport, store, agents, .. } = session;
+    Tools { transport, store, prober, fencer: agents, late }
+}
+
 fn options(common: &Common, session: &Session, args: &RunArgs) -> Result<RunOptions, Failure> {
     let forks = common.forks.unwrap_or(session.site.settings.forks as usize).max(1);
     Ok(RunOptions {
-        run: new_run_id(session.store.runs(), jiff::Timestamp::now()),
+        run: new_run_id(&session.store, jiff::Timestamp::now()),
         forks,
         reach: Reach::Act,
         diff: args.diff,
@@ -179,29 +184,9 @@ async fn forget_confirmations(
     if plan.operation != Operation::Failover {
         return Ok(());
     }
-    let mut table = session.stored().await?;
-    let revision = table.revision;
     let used = plan.services.iter().filter(|service| moved.contains(&service.service));
-    let gone: Vec<_> =
-        used.filter_map(|service| table.confirmed_dead.remove(service.from.as_ref()?)).collect();
-    if !gone.is_empty() {
-        session.store.commit(revision, table).await.map_err(Failure::internal)?;
-    }
-    Ok(())
-}
-
-/// Compiles steps whose inputs only the run itself produces.
-struct LatePlan<'a> {
-    plan: &'a Plan,
-    planner: Planner<'a>,
-}
-
-impl Late for LatePlan<'_> {
-    fn compile(
-        &self,
-        step: &StepRef,
-        registers: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<(Work, UndoWork), String> {
-        self.planner.late(self.plan, step, registers).map_err(|error| error.to_string())
-    }
+    let dead: Vec<&HostName> = used.filter_map(|service| service.from.as_ref()).collect();
+    update(&session.store, |table| table.confirmed_dead.retain(|host, _| !dead.contains(&host)))
+        .await
+        .map_err(Failure::internal)
 }

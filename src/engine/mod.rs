@@ -9,12 +9,14 @@
 //!                                     └── markers: whose output     recover: the same, from a journal
 //! ```
 
+mod again;
 mod batch;
 mod branch;
 mod closing;
 mod conditions;
 mod dispatcher;
 pub mod event;
+mod evidence;
 #[cfg(test)]
 mod fake;
 mod fate;
@@ -23,6 +25,7 @@ mod inject;
 mod interrupt;
 mod job;
 mod landing;
+mod late;
 mod launch;
 mod markers;
 mod ports;
@@ -40,8 +43,10 @@ mod tests;
 mod unwind;
 mod work;
 
+pub use again::next_attempt;
 pub use dispatcher::{Ending, RunOptions, StartError, run};
 pub use inject::{Fault, Inject, Moment};
 pub use interrupt::Interrupt;
-pub use ports::{Late, ProbeOutcome, Prober, Tools};
-pub use script::Reach;
+pub use late::LatePlan;
+pub use ports::{FenceOutcome, Fencer, Late, ProbeOutcome, Prober, Tools};
+pub use script::{Reach, guarded};

@@ -2,7 +2,9 @@
 
 mod crash;
 mod failing;
+mod fencing;
 mod going;
+mod leased;
 
 use crate::plan::Plan;
 use crate::site::playbook::EvidenceKind::{LinkSilent, Released};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Now;
 use super::config::{Config, Watched};
+use super::counts::Looks;
 use super::effect::{Act, ActId, Effect, Input};
 use super::happening::{Happening, Told};
 use super::host::Host;
@@ -20,6 +21,7 @@ use super::remembered::Remembered;
 use super::service::Service;
 use super::sight::{LookId, Sight, Target};
 use super::verdict::Verdict;
+use crate::plan::facts::SiteFacts;
 use crate::plan::table::{Row, Table};
 use crate::site::id::{HostName, ServiceName};
 
@@ -60,6 +62,8 @@ pub struct Core {
     pub(super) gateway_ms: Option<u64>,
     /// The last verdict about ourselves.
     pub(super) isolated: bool,
+    #[serde(default)]
+    pub(super) looks: Looks,
     #[serde(skip)]
     effects: Vec<Effect>,
 }
@@ -94,6 +98,7 @@ impl Core {
             due: BTreeMap::new(),
             gateway_ms: None,
             isolated: false,
+            looks: Looks::default(),
             effects: Vec::new(),
             config,
         };
@@ -128,6 +133,30 @@ impl Core {
     /// When [`Input::Tick`] is wanted next, in milliseconds of the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
         self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Whether no run is under way.
+    pub fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Whether everything was looked at, everything found was looked into, and nothing is under way.
+    pub fn is_round_done(&self) -> bool {
+        let looked =
+            |service: &Service| service.looked && service.inquiry.is_none() && service.round.is_none();
+        self.is_idle() && self.services.values().all(looked) && self.hosts.values().all(Host::is_looked_at)
+    }
+
+    /// What hosts said of themselves last; why not, for those that should not be believed to be there.
+    pub fn facts(&self) -> SiteFacts {
+        let fact = |(name, host): (&HostName, &Host)| {
+            let facts = match (&host.sample, host.verdict) {
+                (Some(sample), Verdict::Ok) => Ok(sample.facts.clone()),
+                _ => Err(host.because.clone()),
+            };
+            (name.clone(), facts)
+        };
+        self.hosts.iter().map(fact).collect()
     }
 
     /// First rounds, evenly over an interval: a hundred looks at one instant would see each other's load.
@@ -192,6 +221,7 @@ impl Core {
                 service.renewal.next_ms = now;
                 service.renewal.forsaken = false;
                 service.copy.bad = 0;
+                service.moved_ms = Some(now);
             }
         }
         self.table = table;
@@ -216,7 +246,11 @@ impl Core {
 
     fn take_sight(&mut self, look: LookId, sight: &Sight) {
         // What nobody asked for any more is not believed.
-        let Some(owner) = self.owners.remove(&look) else { return };
+        let Some(owner) = self.owners.get(&look).cloned() else { return };
+        self.looks.count(sight);
+        if sight.is_final() {
+            self.owners.remove(&look);
+        }
         match &owner {
             Owner::Service(name) => self.service_saw(name, look, sight),
             Owner::Host(name) => self.host_saw(name, look, sight),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::core::Core;
+use super::counts::Looks;
 use super::policy::Blocker;
 use super::verdict::Verdict;
 use crate::plan::Operation;
@@ -25,6 +26,9 @@ pub struct View {
     pub grace_ms: u64,
     pub services: Vec<ServiceView>,
     pub hosts: Vec<HostView>,
+    /// Looks that came to their end.
+    #[serde(default)]
+    pub looks: Looks,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +84,7 @@ impl Core {
             grace_ms: self.grace_until_ms.saturating_sub(now),
             services: self.services.keys().map(|name| self.service_view(name)).collect(),
             hosts: self.config.hosts.iter().filter_map(|name| self.host_view(name)).collect(),
+            looks: self.looks.clone(),
         }
     }
 

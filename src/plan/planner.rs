@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::compose::Composer;
 use super::facts::{ProcessFact, SiteFacts, Trace};
 use super::table::{Role, Row, ServiceState, Table};
-use super::{Operation, Plan, PlanError, Probe, StepRef, UndoWork, Work, timing};
+use super::{LeaseFact, Operation, Plan, PlanError, Probe, StepRef, UndoWork, Work, timing};
 use crate::site::Site;
 use crate::site::id::{Epoch, HostName, ServiceName};
 use crate::site::inventory::HostExtras;
@@ -30,6 +30,10 @@ pub struct Request {
     pub escalate: bool,
     /// Hosts that failed earlier in this run, and how.
     pub tried: BTreeMap<HostName, String>,
+    /// What whoever renews them knows of address leases. Empty where nobody does.
+    pub leases: BTreeMap<ServiceName, LeaseFact>,
+    /// No new primary may have more load per CPU than this: an overloaded host is not left for a busier one.
+    pub lighter_than: Option<f64>,
 }
 
 impl Request {
@@ -44,6 +48,8 @@ impl Request {
             user: None,
             escalate: false,
             tried: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            lighter_than: None,
         }
     }
 }

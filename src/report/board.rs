@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::tally::{Looks, Tally};
+use super::tally::Tally;
 use crate::monitor::view::{HostView, ServiceView, View};
 use crate::monitor::{Gravity, Happening, Told};
 use crate::plan::status::{HostRole, MonitorStatus, Verdict};
@@ -62,10 +62,6 @@ impl Board {
 
     pub fn view(&mut self, view: &View) {
         self.view = Some(view.clone());
-    }
-
-    pub fn looked(&mut self, looks: &Looks) {
-        self.tally.looks.add(looks);
     }
 
     fn follow(&mut self, told: &Told) {

@@ -63,7 +63,7 @@ fn monitor(page: &mut Page, board: &Board) {
     page.family("reveille_happenings", Type::Counter, "Happenings told");
     page.sample("_total", &[], board.tally.happenings);
     page.family("reveille_looks", Type::Counter, "Looks by kind and outcome");
-    for (kind, outcome, count) in board.tally.looks.iter() {
+    for (kind, outcome, count) in view.looks.iter() {
         page.sample("_total", &[("kind", kind), ("outcome", outcome)], count);
     }
 }
@@ -256,4 +256,79 @@ impl Page {
 
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn what_is_shown_is_what_is_known() {
+        let text = text(&sample::board());
+        for line in [
+            "reveille_monitor_leader 1",
+            "reveille_monitor_late_seconds_total 0.7",
+            "reveille_looks_total{kind=\"service\",outcome=\"timeout\"} 2",
+            "reveille_service_up{service=\"web\"} 0",
+            "reveille_service_up{service=\"mail\"} 1",
+            "reveille_service_outage_seconds{service=\"web\"} 1.234",
+            "reveille_service_probe_latency_seconds{service=\"mail\"} 0.00183",
+            "reveille_service_state{service=\"web\",reveille_service_state=\"down\"} 1",
+            "reveille_service_state{service=\"web\",reveille_service_state=\"protected\"} 0",
+            "reveille_service_role{service=\"dns\",host=\"h2\",role=\"primary\"} 1",
+            "reveille_takeovers_total{service=\"mail\"} 1",
+            "reveille_takeovers_total{service=\"web\"} 0",
+            "reveille_operations_failed_total{service=\"web\",operation=\"failover\"} 1",
+            "reveille_host_up{host=\"h1\"} 0",
+            "reveille_host_load_per_cpu{host=\"h3\"} 4.2",
+            "reveille_host_memory_total_bytes{host=\"h2\"} 8000000000",
+        ] {
+            assert!(text.lines().any(|one| one == line), "no `{line}` in\n{text}");
+        }
+        assert!(!text.contains("reveille_host_load_per_cpu{host=\"h1\"}"), "nobody knows it");
+    }
+
+    /// What the OpenMetrics 1.0 text format asks for: families in one piece, each with its type before its samples,
+    /// units as the last word of the name, `_total` for counters alone, every line once, `# EOF` at the end.
+    #[test]
+    fn it_keeps_to_the_format() {
+        for board in [Board::default(), sample::board()] {
+            let text = text(&board);
+            assert!(text.ends_with("\n# EOF\n") && text.matches("# EOF").count() == 1);
+            let (mut family, mut kind, mut families) = ("", "", BTreeSet::new());
+            let mut samples = BTreeSet::new();
+            for line in text.lines().filter(|line| *line != "# EOF") {
+                let words: Vec<&str> = line.split(' ').collect();
+                match words[..] {
+                    ["#", "TYPE", name, of] => {
+                        assert!(families.insert(name), "{name} comes twice");
+                        (family, kind) = (name, of);
+                    }
+                    ["#", "UNIT", name, unit] => {
+                        assert!(name == family && name.ends_with(&format!("_{unit}")), "{line}");
+                    }
+                    ["#", "HELP", name, ..] => assert_eq!(name, family),
+                    _ => {
+                        let name = line.split(['{', ' ']).next().unwrap();
+                        let suffix = match kind {
+                            "counter" => "_total",
+                            "info" => "_info",
+                            _ => "",
+                        };
+                        assert_eq!(name, format!("{family}{suffix}"), "{line}");
+                        let (sample, value) = line.rsplit_once(' ').unwrap();
+                        assert!(value.parse::<f64>().is_ok() && samples.insert(sample), "{line}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+    }
 }

@@ -6,6 +6,8 @@ mod json;
 mod lines;
 pub mod metrics;
 mod progress;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod tally;
 pub mod watch;
 pub(crate) mod words;

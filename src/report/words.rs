@@ -5,9 +5,12 @@ use std::fmt::Write;
 use crate::engine::event::{HostRecap, ManualCommand, RunEnd, StepResult};
 use crate::plan::StepRef;
 
-/// A result in one word, and a sign that says the same without colour.
-pub fn result(result: StepResult) -> (&'static str, char) {
+/// A result in a word or two, and a sign that says the same without colour. What an `advisory` step says is an answer,
+/// also when it is no.
+pub fn result(result: StepResult, advisory: bool) -> (&'static str, char) {
     match result {
+        StepResult::Failed if advisory => ("said no", '-'),
+        StepResult::TimedOut if advisory => ("timed out", '-'),
         StepResult::Ok => ("ok", '='),
         StepResult::Changed => ("changed", '~'),
         StepResult::Skipped => ("skipped", '.'),
@@ -57,6 +60,9 @@ pub fn end(end: &RunEnd) -> String {
         }
         RunEnd::Stale { host, found } => {
             format!("stopped: {host} has seen epoch {found}; another controller is at work")
+        }
+        RunEnd::LeaseLost { because } => {
+            format!("stopped: {because}; `reveille recover` sees to what was begun, if nobody else does")
         }
         RunEnd::Interrupted { signal } => format!("interrupted by signal {signal}"),
     }

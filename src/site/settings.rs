@@ -23,13 +23,16 @@ pub struct Settings {
     pub inventory: Vec<Sp<PathBuf>>,
     /// Where the scheduling table and the journals are kept: `file:FOLDER`, relative to the site.
     pub store: Sp<String>,
+    /// How long whoever acts (a command, or the monitor that leads) may be silent before another takes over.
+    pub monitor_lease: TimeSpan,
     /// How many hosts are worked on at the same time.
     pub forks: u32,
     /// The wall-clock limit of a step that names none.
     pub timeout: TimeSpan,
     /// How hosts are reached.
     pub ssh: SshSettings,
-    /// How long the network must be silent about a service address before nobody is believed to hold it.
+    /// How long the network must be silent about a service address before nobody is believed to hold it. It is asked
+    /// three times within that time; the kernel of a living neighbour answers within milliseconds.
     pub link_silent: TimeSpan,
     /// Defaults for every playbook and host; the weakest of all variables.
     pub vars: VarMap,
@@ -42,10 +45,11 @@ impl Default for Settings {
         Self {
             inventory: vec![Sp::new(PathBuf::from("inventory"), super::source::Span::default())],
             store: Sp::new("file:.reveille".to_owned(), super::source::Span::default()),
+            monitor_lease: TimeSpan::from_secs(3),
             forks: 20,
             timeout: TimeSpan::from_secs(30),
             ssh: SshSettings::default(),
-            link_silent: TimeSpan::from_millis(400),
+            link_silent: TimeSpan::from_millis(200),
             vars: VarMap::new(),
             secrets: IndexMap::new(),
         }

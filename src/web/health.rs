@@ -13,12 +13,13 @@ pub(super) fn health(shown: &Shown) -> Result<String, String> {
     if age > SILENCE {
         return Err(format!("the monitor has said nothing for {} s", age.as_secs()));
     }
-    let Some(view) = &shown.board.view else { return Err("the monitor has not looked yet".to_owned()) };
-    if view.isolated {
-        return Err("isolated: most of the site fell silent at once, so nothing is moved".to_owned());
+    let Some(view) = &shown.board.view else { return Err("nothing was looked at yet".to_owned()) };
+    match &shown.board.monitor {
+        // The picture is the leader's; its illness is not ours.
+        Some((monitor, false)) => Ok(format!("ok: standing by, {} leads", monitor.leader)),
+        _ if view.isolated => {
+            Err("isolated: most of the site fell silent at once, so nothing is moved".to_owned())
+        }
+        _ => Ok("ok".to_owned()),
     }
-    Ok(match &shown.board.monitor {
-        Some((monitor, false)) => format!("ok: standing by, {} leads", monitor.leader),
-        _ => "ok".to_owned(),
-    })
 }

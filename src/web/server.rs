@@ -23,7 +23,7 @@ use super::page;
 use super::shown::Shown;
 
 /// Connections at the same time. More wait in the kernel's queue.
-const CONNECTIONS: usize = 64;
+pub(super) const CONNECTIONS: usize = 64;
 
 /// The longest a connection lives; a browser opens another.
 const LIFE: Duration = Duration::from_secs(30);

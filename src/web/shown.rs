@@ -11,7 +11,6 @@ use crate::monitor::Told;
 use crate::monitor::view::View;
 use crate::plan::status::{HostStatus, ServiceStatus, Status};
 use crate::report::board::Board;
-use crate::report::tally::Looks;
 use crate::report::watch::WatchReport;
 use crate::site::address::ServiceAddress;
 use crate::site::id::{Epoch, ServiceName};
@@ -109,9 +108,5 @@ impl WatchReport for Publish {
             self.left = Some(self.shown.at);
             self.versions.send_replace(Arc::new(self.shown.clone()));
         }
-    }
-
-    fn looked(&mut self, looks: &Looks) {
-        self.shown.board.looked(looks);
     }
 }

@@ -5,12 +5,15 @@
 mod check;
 mod docs;
 mod doctor;
+mod evidence;
 mod failover;
 mod inventory;
 mod lab;
 mod language;
 mod layers;
+mod leases;
 mod modules;
+mod planning;
 mod process;
 mod schema;
 mod transport;

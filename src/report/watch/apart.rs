@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::WatchReport;
 use crate::engine::event::Event;
+use crate::monitor::Told;
 use crate::monitor::view::View;
-use crate::monitor::{Sight, Target, Told};
-use crate::report::tally::Looks;
 
 /// Between two pictures.
 pub const FRAME: Duration = Duration::from_millis(250);
@@ -25,17 +24,10 @@ enum Message {
     Event(Box<Event>),
 }
 
-/// What is only shown from time to time.
-#[derive(Default)]
-struct Latest {
-    view: Option<View>,
-    looks: Looks,
-}
-
 /// Several reports, told from here, shown over there.
 pub struct Apart {
     messages: Option<SyncSender<Message>>,
-    latest: Arc<Mutex<Latest>>,
+    latest: Arc<Mutex<Option<View>>>,
     ended: Receiver<()>,
 }
 
@@ -45,7 +37,7 @@ impl Apart {
     pub fn start(reports: Vec<Box<dyn WatchReport>>) -> std::io::Result<Self> {
         let (messages, inbox) = mpsc::sync_channel(QUEUE);
         let (end, ended) = mpsc::channel();
-        let latest = Arc::new(Mutex::new(Latest::default()));
+        let latest = Arc::new(Mutex::new(None));
         let seen = Arc::clone(&latest);
         thread::Builder::new().name("reports".to_owned()).spawn(move || {
             show(reports, &inbox, &seen);
@@ -53,11 +45,6 @@ impl Apart {
             let _ = end.send(());
         })?;
         Ok(Self { messages: Some(messages), latest, ended })
-    }
-
-    /// Counts a look that came to its end.
-    pub fn count(&self, target: &Target, sight: &Sight) {
-        lock(&self.latest).looks.count(target, sight);
     }
 
     fn send(&self, message: Message) {
@@ -74,11 +61,7 @@ impl WatchReport for Apart {
     }
 
     fn view(&mut self, view: &View) {
-        lock(&self.latest).view = Some(view.clone());
-    }
-
-    fn looked(&mut self, looks: &Looks) {
-        lock(&self.latest).looks.add(looks);
+        *lock(&self.latest) = Some(view.clone());
     }
 
     fn run_event(&mut self, event: &Event) {
@@ -93,11 +76,11 @@ impl Drop for Apart {
     }
 }
 
-fn lock(latest: &Mutex<Latest>) -> MutexGuard<'_, Latest> {
+fn lock(latest: &Mutex<Option<View>>) -> MutexGuard<'_, Option<View>> {
     latest.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn show(mut reports: Vec<Box<dyn WatchReport>>, inbox: &Receiver<Message>, latest: &Mutex<Latest>) {
+fn show(mut reports: Vec<Box<dyn WatchReport>>, inbox: &Receiver<Message>, latest: &Mutex<Option<View>>) {
     let mut frame = Instant::now();
     loop {
         let message = inbox.recv_timeout(frame.saturating_duration_since(Instant::now()));
@@ -109,12 +92,9 @@ fn show(mut reports: Vec<Box<dyn WatchReport>>, inbox: &Receiver<Message>, lates
         }
         if over || Instant::now() >= frame {
             frame = Instant::now() + FRAME;
-            let Latest { view, looks } = std::mem::take(&mut *lock(latest));
-            for report in &mut reports {
-                report.looked(&looks);
-                if let Some(view) = &view {
-                    report.view(view);
-                }
+            let view = lock(latest).take();
+            for (report, view) in reports.iter_mut().zip(view.iter().cycle()) {
+                report.view(view);
             }
         }
         if over {
@@ -134,11 +114,18 @@ fn hear(report: &mut dyn WatchReport, message: &Message) {
 mod tests {
     use super::*;
     use crate::monitor::Happening;
+    use crate::report::sample;
 
-    /// Counts, and may hang at its first happening until let go.
+    /// Says what it heard, and may hang at its first happening until let go.
     struct Slow {
         hang: Option<Receiver<()>>,
-        heard: mpsc::Sender<&'static str>,
+        heard: mpsc::Sender<Heard>,
+    }
+
+    #[derive(Debug, PartialEq)]
+    enum Heard {
+        Told,
+        View(u64),
     }
 
     impl WatchReport for Slow {
@@ -146,11 +133,11 @@ mod tests {
             if let Some(hang) = self.hang.take() {
                 let _ = hang.recv();
             }
-            self.heard.send("told").unwrap();
+            self.heard.send(Heard::Told).unwrap();
         }
 
-        fn view(&mut self, _: &View) {
-            self.heard.send("view").unwrap();
+        fn view(&mut self, view: &View) {
+            self.heard.send(Heard::View(view.at_ms)).unwrap();
         }
     }
 
@@ -158,31 +145,19 @@ mod tests {
         Told { at_ms: 1, what: Happening::Late { by_ms: 7 } }
     }
 
-    fn view() -> View {
-        View {
-            schema: String::new(),
-            at_ms: 1,
-            isolated: false,
-            grace_ms: 0,
-            services: Vec::new(),
-            hosts: Vec::new(),
-        }
-    }
-
     #[test]
-    fn what_was_told_last_is_shown_before_the_end() {
+    fn all_that_was_told_and_the_last_picture_are_shown_before_the_end() {
         let (heard, hears) = mpsc::channel();
         let mut apart = Apart::start(vec![Box::new(Slow { hang: None, heard })]).unwrap();
-        for _ in 0..100 {
+        for number in 0..100 {
             apart.told(&told());
-            apart.view(&view());
+            apart.view(&View { at_ms: number, ..sample::view() });
         }
         drop(apart);
-        let all: Vec<_> = hears.iter().collect();
-        let views = all.iter().filter(|one| **one == "view").count();
-        assert_eq!(all.len() - views, 100);
-        assert!((1..10).contains(&views), "pictures are left out, the last is not: {views}");
-        assert_eq!(all.last(), Some(&"view"));
+        let (told, views): (Vec<_>, Vec<_>) = hears.iter().partition(|one| *one == Heard::Told);
+        assert_eq!(told.len(), 100);
+        assert!(views.len() < 10, "pictures are left out: {}", views.len());
+        assert_eq!(views.last(), Some(&Heard::View(99)), "the last is not");
     }
 
     #[test]
@@ -192,7 +167,7 @@ mod tests {
         for _ in 0..3 * QUEUE {
             apart.told(&told());
         }
-        assert_eq!(hears.try_recv(), Err(mpsc::TryRecvError::Empty));
+        assert!(hears.try_recv().is_err());
         drop(let_go);
         drop(apart);
         assert!((QUEUE..2 * QUEUE).contains(&hears.iter().count()));

@@ -9,7 +9,6 @@ use crate::monitor::Told;
 use crate::monitor::view::View;
 use crate::report::Volume;
 use crate::report::board::Board;
-use crate::report::tally::Looks;
 
 /// Columns and lines of a screen.
 pub type Size = (usize, usize);
@@ -92,10 +91,6 @@ impl<W: Write + Send> WatchReport for Live<W> {
         self.board.view(view);
         self.draw();
     }
-
-    fn looked(&mut self, looks: &Looks) {
-        self.board.looked(looks);
-    }
 }
 
 impl<W: Write> Drop for Live<W> {
@@ -106,8 +101,35 @@ impl<W: Write> Drop for Live<W> {
     }
 }
 
-/// The size of the terminal that stderr is.
+/// The size of the terminal that stdout is.
 pub fn terminal_size() -> Option<Size> {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     (size.ws_col > 0 && size.ws_row > 0).then(|| (size.ws_col.into(), size.ws_row.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn it_leaves_the_terminal_as_it_was_and_the_story_behind() {
+        let mut out = Vec::new();
+        let look = Look { color: false, zone: TimeZone::UTC };
+        let mut live = Live::new(&mut out, look, || Some((100, 20)));
+        sample::story().iter().for_each(|told| live.told(told));
+        for _ in 0..3 {
+            live.view(&sample::view());
+        }
+        drop(live);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!((text.matches(ENTER).count(), text.matches(LEAVE).count()), (1, 1));
+        let (pictures, after) = text.split_once(LEAVE).unwrap();
+        assert_eq!(pictures.matches("\x1b[H").count(), 3, "each is drawn over the last");
+        assert!(!pictures.contains("\n\n") && !after.contains('\x1b'));
+        assert!(after.contains("2026-11-23 07:05:03.007 ALARM   failover of web failed"));
+        assert!(after.trim_end().ends_with("primary of mail"), "{after}");
+    }
 }

@@ -18,7 +18,6 @@ pub use table::Look;
 use crate::engine::event::Event;
 use crate::monitor::Told;
 use crate::monitor::view::View;
-use crate::report::tally::Looks;
 
 /// Something that shows a monitor while it watches.
 pub trait WatchReport: Send {
@@ -27,9 +26,6 @@ pub trait WatchReport: Send {
 
     /// How things are now. Called a few times a second at most; a picture that was not shown in time is left out.
     fn view(&mut self, _view: &View) {}
-
-    /// Looks that came to their end since the last call.
-    fn looked(&mut self, _looks: &Looks) {}
 
     /// A run of the monitor's goes on.
     fn run_event(&mut self, _event: &Event) {}

@@ -247,3 +247,75 @@ pub(super) fn paint(color: bool, style: Style, text: &str) -> String {
         text.to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+    use crate::report::sample;
+
+    fn look(color: bool) -> Look {
+        Look { color, zone: TimeZone::UTC }
+    }
+
+    #[test]
+    fn all_there_is_to_know_has_its_place() {
+        let expected = "\
+reveille  07:05:03  services: 1 down, 1 protected, 1 unprotected  hosts: 1 host-down, 1 ok, 1 overloaded  leads: root on h4
+
+    SERVICE  STATE        VERDICT    PRIMARY  SECONDARY  EPOCH    OUT  LAST
+!!  web      down         host-down  h1       h2             4  1.2 s  no failover: another run has it in hand
+!   mail     protected    ok         h3       h2             4         paused by root: new switch
+!   dns      unprotected  ok         h2       -              4         no host is fit
+
+    HOST  VERDICT     LOAD/CPU    MEMORY     FOR  ROLES
+!!  h1    host-down   -             75 %  90 min  primary of web
+    h2    ok           0.31 #---    75 %  90 min  primary of dns; secondary of web, mail
+!   h3    overloaded   4.20 ####    75 %  90 min  primary of mail
+
+07:05:03 info    root on h4 leads, term 3
+07:05:03 notice  mail: failover done, it serves on h3, a copy sleeps on h2, out for 612 ms
+07:05:03 notice  this monitor was held up for 700 ms: it looks again before it believes anything
+07:05:03 ALARM   web on h1 is host-down: neither the service nor its host answers anybody
+07:05:03 ALARM   failover of web failed: a <b>step</b> failed";
+        assert_eq!(picture(&sample::board(), &look(false), 130, 40).join("\n"), expected);
+    }
+
+    #[test]
+    fn colours_say_nothing_that_words_do_not() {
+        let coloured = picture(&sample::board(), &look(true), 130, 40).join("\n");
+        let plain = picture(&sample::board(), &look(false), 130, 40).join("\n");
+        assert_ne!(coloured, plain);
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+    }
+
+    #[test]
+    fn it_fits_every_screen() {
+        let mut board = sample::board();
+        board.view(&sample::with(60));
+        for width in 40..140 {
+            for height in [1, 4, 10, 24, 50] {
+                let lines = picture(&board, &look(false), width, height);
+                assert!(lines.len() <= height, "{} lines of {height}", lines.len());
+                let widest = lines.iter().map(|line| line.width()).max().unwrap();
+                assert!(widest <= width, "{widest} columns of {width}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_too_many_rows_the_ill_ones_are_shown() {
+        let mut board = sample::board();
+        board.view(&sample::with(60));
+        let text = picture(&board, &look(false), 60, 24).join("\n");
+        for ill in ["web ", "mail ", "dns ", "h1 ", "h3 ", "m59 "] {
+            assert!(text.contains(ill), "no {ill} in\n{text}");
+        }
+        assert!(text.contains("more, all well"), "{text}");
+        assert!(
+            text.contains("SECONDARY") && !text.contains("EPOCH"),
+            "what matters less gives way:\n{text}"
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! `reveille watch`: a monitor, from the site's files and the command line to people's eyes.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Common, WatchArgs, WatchMode};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::operation;
+use super::prober::Client;
+use super::session::{self, Session};
+use super::watch_reports::Reports;
+use crate::monitor::{Config, Wishes};
+use crate::plan::{Operation, Request};
+use crate::store::Holder;
+use crate::watch::{Ended, Field, Options, Parts, Tape, Watch, WatchError, gateway};
+
+pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
+    let session = Session::open(common, &[])?;
+    let (shown, seen) = unbounded_channel();
+    let stop = CancellationToken::new();
+    let memory = session.store.folder().join("monitor.json");
+    let ttl = session.site.settings.monitor_lease.0;
+    let gateway = gateway();
+    let wishes = Wishes {
+        interval: args.interval,
+        plan_only: args.mode == Some(WatchMode::PlanOnly),
+        gateway: gateway.is_some(),
+        hosts: session.hosts.clone(),
+    };
+    let config = Config::of(&session.site, &wishes);
+    let showing = tokio::spawn(Reports::open(common, args, &session).await?.show(seen));
+    let watch = Watch {
+        config,
+        options: Options {
+            holder: Holder { monitor: true, ..session::holder() },
+            ttl,
+            once: args.once,
+            memory,
+        },
+        field: Arc::new(field(common, session, gateway)),
+        shown,
+        stop: stop.clone(),
+        tape: tape(args.record.as_deref())?,
+    };
+    let signals = listen(stop)?;
+    let field = Arc::clone(&watch.field);
+    let ended = watch.run().await;
+    signals.abort();
+    field.transport.close().await;
+    showing.await.map_err(Failure::internal)?;
+    match ended {
+        Ok(Ended::Done { .. }) => Ok(Exit::Done),
+        Ok(Ended::Held(held)) => Err(Failure::words(Exit::Locked, format!("{} leads", held.holder))),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn failed(error: WatchError) -> Failure {
+    Failure::internal(error)
+}
+
+fn field(common: &Common, session: Session, gateway: Option<IpAddr>) -> Field {
+    let programs: BTreeSet<String> = session
+        .site
+        .playbooks
+        .keys()
+        .flat_map(|service| operation::programs(&session, &Request::bare(Operation::Deploy, service.clone())))
+        .collect();
+    let redact = session.redact_fn();
+    let plans = session.store.folder().join("plans");
+    let forks = common.forks.unwrap_or(session.site.settings.forks as usize).max(1);
+    Field::new(Parts {
+        store: Arc::new(session.store),
+        transport: Arc::new(session.transport),
+        prober: Arc::new(Client),
+        fencer: Arc::new(session.agents),
+        secrets: session.secrets,
+        redact,
+        origin: session::origin(),
+        forks,
+        hosts: session.hosts,
+        gateway,
+        plans,
+        programs,
+        site: session.site,
+    })
+}
+
+fn tape(file: Option<&Path>) -> Result<Tape, Failure> {
+    let Some(path) = file else { return Ok(Tape::new(None)) };
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| Failure::words(Exit::Usage, format!("--record {}: {error}", path.display())))?;
+    Ok(Tape::new(Some(Box::new(file))))
+}
+
+/// The first signal asks for an orderly end. Services go on either way.
+fn listen(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, Failure> {
+    let mut int = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let mut term = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    Ok(tokio::spawn(async move {
+        tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+        }
+        stop.cancel();
+    }))
+}
