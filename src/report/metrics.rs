@@ -291,7 +291,7 @@ mod tests {
         assert!(!text.contains("reveille_host_load_per_cpu{host=\"h1\"}"), "nobody knows it");
     }
 
-    /// What the OpenMetrics 1.0 text format asks for: families in one piece, each with its type before its samples,
+    /// What the `OpenMetrics` 1.0 text format asks for: families in one piece, each with its type before its samples,
     /// units as the last word of the name, `_total` for counters alone, every line once, `# EOF` at the end.
     #[test]
     fn it_keeps_to_the_format() {

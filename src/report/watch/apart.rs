@@ -147,14 +147,14 @@ mod tests {
 
     #[test]
     fn all_that_was_told_and_the_last_picture_are_shown_before_the_end() {
-        let (heard, hears) = mpsc::channel();
+        let (heard, all) = mpsc::channel();
         let mut apart = Apart::start(vec![Box::new(Slow { hang: None, heard })]).unwrap();
         for number in 0..100 {
             apart.told(&told());
             apart.view(&View { at_ms: number, ..sample::view() });
         }
         drop(apart);
-        let (told, views): (Vec<_>, Vec<_>) = hears.iter().partition(|one| *one == Heard::Told);
+        let (told, views): (Vec<_>, Vec<_>) = all.iter().partition(|one| *one == Heard::Told);
         assert_eq!(told.len(), 100);
         assert!(views.len() < 10, "pictures are left out: {}", views.len());
         assert_eq!(views.last(), Some(&Heard::View(99)), "the last is not");
@@ -162,14 +162,14 @@ mod tests {
 
     #[test]
     fn a_report_that_hangs_holds_nobody_up() {
-        let ((let_go, hang), (heard, hears)) = (mpsc::channel(), mpsc::channel());
+        let ((let_go, hang), (heard, all)) = (mpsc::channel(), mpsc::channel());
         let mut apart = Apart::start(vec![Box::new(Slow { hang: Some(hang), heard })]).unwrap();
         for _ in 0..3 * QUEUE {
             apart.told(&told());
         }
-        assert!(hears.try_recv().is_err());
+        assert!(all.try_recv().is_err());
         drop(let_go);
         drop(apart);
-        assert!((QUEUE..2 * QUEUE).contains(&hears.iter().count()));
+        assert!((QUEUE..2 * QUEUE).contains(&all.iter().count()));
     }
 }
