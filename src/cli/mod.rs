@@ -22,6 +22,7 @@ mod session;
 mod site;
 mod status;
 mod watch;
+mod watch_reports;
 
 use std::process::ExitCode;
 
