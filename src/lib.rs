@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod doctor;
 pub mod engine;
+pub mod fence;
 pub mod lab;
 pub mod module;
 pub mod monitor;

@@ -7,6 +7,7 @@ mod connect;
 mod doctor;
 mod exit;
 mod failure;
+mod fencer;
 mod inventory;
 mod operation;
 mod output;

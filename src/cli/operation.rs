@@ -94,6 +94,7 @@ pub fn request(
         user: common.user.clone(),
         escalate: common.become_root,
         tried: BTreeMap::new(),
+        leases: BTreeMap::new(),
     })
 }
 

@@ -42,7 +42,7 @@ pub async fn run(
     let planner = session.planner(table, &facts, request.clone());
     let late = LatePlan { plan, planner };
     let prober = Client;
-    let tools = Tools { transport: &session.transport, store: &session.store, prober: &prober, late: &late };
+    let tools = tools(session, &prober, &late);
     let options = options(common, session, args)?;
     let (sender, receiver) = mpsc::unbounded_channel();
     let watcher = tokio::spawn(watch(receiver, reporter(common)));
@@ -71,7 +71,7 @@ pub async fn unwind(
         ),
     );
     let late = LatePlan { plan: &open.plan, planner: session.planner(&table, &facts, request) };
-    let tools = Tools { transport: &session.transport, store: &session.store, prober: &Client, late: &late };
+    let tools = tools(session, &Client, &late);
     let (sender, receiver) = mpsc::unbounded_channel();
     let watcher = tokio::spawn(watch(receiver, reporter(common)));
     let interrupt = Interrupt::default();
@@ -80,6 +80,11 @@ pub async fn unwind(
     signals.abort();
     watcher.await.map_err(Failure::internal)?;
     Ok(ended.map_err(Failure::internal)?.end)
+}
+
+fn tools<'a>(session: &'a Session, prober: &'a Client, late: &'a LatePlan<'a>) -> Tools<'a> {
+    let Session { transport, store, agents, .. } = session;
+    Tools { transport, store, prober, fencer: agents, late }
 }
 
 fn options(common: &Common, session: &Session, args: &RunArgs) -> Result<RunOptions, Failure> {

@@ -14,6 +14,7 @@ use super::output;
 use super::site;
 use crate::engine::gather::{self, Question};
 use crate::engine::record::Origin;
+use crate::fence::Agents;
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
 use crate::plan::table::Table;
@@ -28,6 +29,8 @@ pub struct Session {
     pub site: Site,
     pub store: FileStore,
     pub transport: Router,
+    /// Take hosts out of action.
+    pub agents: Agents,
     /// By variable name, for templates only.
     pub secrets: Map<String, Value>,
     pub redactor: Arc<Redactor>,
@@ -55,7 +58,8 @@ impl Session {
         let (secrets, redactor) = secrets(&site, services)?;
         let store = FileStore::open(store_folder(&site)?).map_err(Failure::internal)?;
         let transport = connect::router(common, &site, &hosts)?;
-        Ok(Self { site, store, transport, secrets, redactor: Arc::new(redactor), hosts })
+        let agents = Agents::new(site.root.clone());
+        Ok(Self { site, store, transport, agents, secrets, redactor: Arc::new(redactor), hosts })
     }
 
     /// Takes the right to act, or says who has it.

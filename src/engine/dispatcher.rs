@@ -256,6 +256,9 @@ impl<'a> Dispatcher<'a> {
         if let Some(reason) = &planned.skip {
             return self.end(step, Outcome::Skipped(Skip::Planned(reason.clone())), reason);
         }
+        if self.is_moot(step) {
+            return self.end(step, Outcome::Skipped(Skip::NotNeeded), &Skip::NotNeeded.to_string());
+        }
         if self.steps[step].attempt == 0 {
             self.name_evidence(step);
             match self.wanted(step) {

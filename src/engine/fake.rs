@@ -63,6 +63,12 @@ impl World {
         found.unwrap_or_else(|| panic!("{word} was not run")).0
     }
 
+    /// Notes that somebody began to fence a host.
+    pub(super) fn fenced(&self, host: &HostName) {
+        let now = self.now();
+        self.state().log.push((now, host.to_string(), "fence".to_owned()));
+    }
+
     fn now(&self) -> u128 {
         self.start.lock().unwrap().get_or_insert_with(Instant::now).elapsed().as_millis()
     }

@@ -38,7 +38,9 @@ impl Dispatcher<'_> {
         match work {
             Work::Join => self.end(step, Outcome::Ok, ""),
             Work::Script(script) if looking && script.look.is_none() => self.pass_over(step),
-            Work::Probe(_) | Work::Commit(_) if looking => self.pass_over(step),
+            Work::Probe(_) | Work::Fence(_) | Work::Wait(_) | Work::Commit(_) if looking => {
+                self.pass_over(step)
+            }
             Work::Script(_) => self.send(step),
             Work::Probe(what) => {
                 let (tools, cancel, what) = (self.tools, self.steps[step].cancel.clone(), what.clone());
@@ -48,6 +50,8 @@ impl Dispatcher<'_> {
                 };
                 self.running.push(answer.boxed());
             }
+            Work::Fence(fence) => self.fence(step, fence),
+            Work::Wait(wait) => self.wait(step, wait),
             Work::Commit(commit) => {
                 let (clerk, commit, planned) = (self.clerk.clone(), commit.clone(), self.planned(step));
                 let written = async move {
@@ -104,7 +108,7 @@ impl Dispatcher<'_> {
         self.running.push(flight.boxed());
     }
 
-    fn intents(&self, steps: &[StepIndex]) -> Vec<Intent> {
+    pub(super) fn intents(&self, steps: &[StepIndex]) -> Vec<Intent> {
         let intent = |(place, step): (usize, &StepIndex)| Intent {
             step: self.planned(*step).id.clone(),
             attempt: if place == 0 { self.steps[*step].attempt } else { self.steps[*step].attempt + 1 },

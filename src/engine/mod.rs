@@ -15,6 +15,7 @@ mod closing;
 mod conditions;
 mod dispatcher;
 pub mod event;
+mod evidence;
 #[cfg(test)]
 mod fake;
 mod fate;
@@ -43,5 +44,5 @@ mod work;
 pub use dispatcher::{Ending, RunOptions, StartError, run};
 pub use inject::{Fault, Inject, Moment};
 pub use interrupt::Interrupt;
-pub use ports::{Late, ProbeOutcome, Prober, Tools};
+pub use ports::{FenceOutcome, Fencer, Late, ProbeOutcome, Prober, Tools};
 pub use script::Reach;

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use crate::plan::{Probe, StepRef, UndoWork, Work};
+use crate::plan::{Fence, Probe, StepRef, UndoWork, Work};
 use crate::store::Store;
 use crate::transport::Transport;
 
@@ -13,6 +13,7 @@ pub struct Tools<'a> {
     pub transport: &'a dyn Transport,
     pub store: &'a dyn Store,
     pub prober: &'a dyn Prober,
+    pub fencer: &'a dyn Fencer,
     pub late: &'a dyn Late,
 }
 
@@ -35,4 +36,19 @@ pub struct ProbeOutcome {
     pub ok: bool,
     /// `200 in 12 ms`, `connection refused`.
     pub detail: String,
+}
+
+/// Takes hosts out of action.
+pub trait Fencer: Send + Sync {
+    /// Ends within the devices' own timeouts. Dropping it ends the agents; then nobody knows what became of the host.
+    fn fence<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, FenceOutcome>;
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FenceOutcome {
+    /// The host is known to be out of action.
+    pub confirmed: bool,
+    /// `fenced h1 by fence_ipmilan: off, confirmed by status`, or what each device said.
+    pub words: String,
 }

@@ -1,13 +1,11 @@
-//! Results as other steps see them: registers, guards over them, evidence by name, injected faults. A part of
+//! Results as other steps see them: registers, guards over them, injected faults. A part of
 //! [`Dispatcher`].
 
 use serde_json::{Map, Value, json};
 
 use super::conditions;
 use super::dispatcher::Dispatcher;
-use super::event::EventKind;
 use super::inject::Moment;
-use super::record::Record;
 use crate::plan::ready::{Outcome, StepIndex};
 
 impl Dispatcher<'_> {
@@ -15,23 +13,6 @@ impl Dispatcher<'_> {
         let id = &self.planned(step).id;
         let mut faults = self.options.inject.iter();
         faults.find(|inject| inject.step == *id && inject.when == when).map(|inject| inject.fault.outcome())
-    }
-
-    /// Says which way the step's `any_of` came true.
-    pub(super) fn name_evidence(&self, step: StepIndex) {
-        let planned = self.planned(step);
-        let Some(way) = self.queue.alternative(step).and_then(|way| planned.any_of.get(way)) else { return };
-        let (service, words) = (planned.service.clone(), way.words.clone());
-        self.clerk.journal.note(&Record::Evidence {
-            service: service.clone(),
-            evidence: way.evidence,
-            words: words.clone(),
-        });
-        self.teller.tell(EventKind::Evidence {
-            service,
-            kind: way.evidence,
-            words: self.teller.redacted(&words),
-        });
     }
 
     /// Results registered so far, as this step sees them: its own host's before those of others.

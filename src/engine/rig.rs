@@ -13,12 +13,14 @@ use super::fake::World;
 use super::record::{Origin, Record, Story};
 use super::script::Reach;
 use super::teller::Teller;
-use super::{Ending, Inject, Interrupt, Late, ProbeOutcome, Prober, RunOptions, Tools, run};
+use super::{
+    Ending, FenceOutcome, Fencer, Inject, Interrupt, Late, ProbeOutcome, Prober, RunOptions, Tools, run,
+};
 use crate::module::{Probe, Script};
 use crate::plan::ready::Queue;
 use crate::plan::{
-    Alternative, Attempts, Guard, Guards, Link, LinkKind, Operation, Plan, PlanStep, SCHEMA, ServicePlan,
-    Stage, StepRef, UndoCoverage, UndoWork, Work,
+    Alternative, Attempts, Fence, Guard, Guards, Link, LinkKind, Operation, Plan, PlanStep, SCHEMA,
+    ServicePlan, Stage, StepRef, UndoCoverage, UndoWork, Work,
 };
 use crate::site::id::{Epoch, HostName, ServiceName};
 use crate::site::playbook::{Backoff, EvidenceKind, IfUnreachable};
@@ -78,14 +80,17 @@ impl Rig {
     }
 
     pub(super) fn tools(&self) -> Tools<'_> {
-        Tools { transport: &self.world, store: &self.store, prober: self, late: self }
+        Tools { transport: &self.world, store: &self.store, prober: self, fencer: self, late: self }
     }
 
     pub(super) fn journal(&self) -> Vec<Sealed<Record>> {
-        let text = std::fs::read_to_string(self.store.runs().join(format!("{}.jsonl", self.options.run)));
-        let text = text.unwrap();
+        let text = std::fs::read_to_string(self.store_journal()).unwrap();
         assert_eq!(journal::verify(&text), Ok(false));
         journal::read(&text).unwrap().records
+    }
+
+    pub(super) fn store_journal(&self) -> std::path::PathBuf {
+        self.store.runs().join(format!("{}.jsonl", self.options.run))
     }
 
     pub(super) fn story(&self) -> Story {
@@ -110,6 +115,25 @@ impl Prober for Rig {
     fn probe<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, ProbeOutcome> {
         let ok = matches!(probe, Probe::Tcp { host, .. } if self.world.is_set(host));
         std::future::ready(ProbeOutcome { ok, detail: "asked".to_owned() }).boxed()
+    }
+}
+
+impl Fencer for Rig {
+    /// The only option says how many milliseconds it takes; works unless the world has set `fence:broken`.
+    fn fence<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, FenceOutcome> {
+        async move {
+            let takes = fence.devices[0].options["takes"].parse().unwrap();
+            self.world.fenced(&fence.host);
+            tokio::time::sleep(std::time::Duration::from_millis(takes)).await;
+            let confirmed = !self.world.is_set("fence:broken");
+            let words = if confirmed {
+                format!("fenced {} with s3cret", fence.host)
+            } else {
+                "no power switch".to_owned()
+            };
+            FenceOutcome { confirmed, words }
+        }
+        .boxed()
     }
 }
 

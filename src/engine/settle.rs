@@ -37,6 +37,8 @@ impl Dispatcher<'_> {
                 let outcome = if answer.ok { Outcome::Ok } else { Outcome::Failed };
                 self.judged(step, outcome, &answer.detail);
             }
+            Message::Fenced { step, how } => self.handle_fenced(step, how),
+            Message::Waited { step, over } => self.handle_waited(step, over),
             Message::Committed { step, result } => self.handle_committed(step, result),
             Message::Looked { step, done: Ok(()) } => {
                 self.end(step, Outcome::Changed, "the link was lost; a look shows that it is done");
@@ -163,6 +165,7 @@ impl Dispatcher<'_> {
         self.publish(step, &ended, detail);
         self.weigh(step, &ended, detail);
         self.settle(others);
+        self.rouse();
         self.stop_doomed();
     }
 

@@ -2,6 +2,7 @@
 
 mod crash;
 mod failing;
+mod fencing;
 mod going;
 
 use crate::plan::Plan;

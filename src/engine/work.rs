@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Batch, BatchEnd, How};
-use super::ports::{ProbeOutcome, Tools};
+use super::ports::{FenceOutcome, ProbeOutcome, Tools};
 use super::record::{Record, Replaced};
 use super::unwind::Unwound;
 use crate::plan::ready::StepIndex;
@@ -42,6 +42,15 @@ pub(super) enum Message {
         step: StepIndex,
         outcome: Option<ProbeOutcome>,
     },
+    Fenced {
+        step: StepIndex,
+        how: Fenced,
+    },
+    /// Time has passed; or, if not `over`, nobody waits for that any more.
+    Waited {
+        step: StepIndex,
+        over: bool,
+    },
     Committed {
         step: StepIndex,
         result: Result<Committed, String>,
@@ -58,6 +67,16 @@ pub(super) enum Message {
         branch: usize,
         unwound: Unwound,
     },
+}
+
+/// How a fence ended.
+#[derive(Debug)]
+pub(super) enum Fenced {
+    /// The journal could not be written, so nothing was done.
+    Unrecorded(String),
+    /// Stopped in the middle.
+    Stopped,
+    Done(FenceOutcome),
 }
 
 /// A row that is now as the plan wants it.

@@ -16,6 +16,7 @@ use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 
+use super::fence::FenceKind;
 use super::meter::{Gap, MeterOptions, MeterReport, Notice, Url, measure};
 use super::options::{DEFAULT_DIR, Kind, Options};
 use super::{CLIENT, Cut, Lab, Progress};
@@ -74,6 +75,9 @@ struct UpArgs {
     /// Where to write the inventory [default: inventory/lab.yml of the site]
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
+    /// Give each host a fence device: in the inventory, by an agent in the lab's folder
+    #[arg(long, value_name = "WHAT")]
+    fence: Option<FenceKind>,
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +177,8 @@ async fn run_up(dir: PathBuf, args: UpArgs, site_root: &Path) -> Result<u8> {
         hosts: args.hosts,
         kind: if args.systemd { Kind::Systemd } else { Kind::Light },
         inventory: Some(std::path::absolute(inventory)?),
+        fence: args.fence,
+        program: None,
     };
     let stop = Arc::new(AtomicBool::new(false));
     let seen_by_work = Arc::clone(&stop);

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::fence;
 use super::ssh_keys::user_key;
 use super::state::State;
 
@@ -56,6 +57,16 @@ fn text(state: &State) -> String {
     for host in &state.hosts {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "    {}:\n      ansible_host: {}", host.name, state.address(host));
+        if let Some(kind) = state.fence {
+            let agent = fence::agent(state, kind);
+            let _ = writeln!(
+                text,
+                "      reveille_fence: {{ agent: {}, options: {{ plug: {} }}, confirms: {} }}",
+                agent.display(),
+                host.name,
+                kind.as_str()
+            );
+        }
     }
     let _ = write!(
         text,
@@ -86,6 +97,16 @@ mod tests {
         assert_eq!(group["vars"]["ansible_ssh_private_key_file"], "/run/x/ssh/id");
         let args = "-o UserKnownHostsFile=/run/x/ssh/known_hosts -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null";
         assert_eq!(group["vars"]["ansible_ssh_common_args"], args);
+    }
+
+    #[test]
+    fn a_lab_with_fence_devices_names_each_hosts_own() {
+        let mut state = state();
+        state.fence = Some(fence::FenceKind::Store);
+        let tree: serde_json::Value = serde_yaml::from_str(&text(&state)).unwrap();
+        let device = &tree["workstations"]["hosts"]["h2"]["reveille_fence"];
+        assert_eq!(device["agent"], "/run/x/fence/fence_lab_store");
+        assert_eq!((&device["options"]["plug"], &device["confirms"]), (&"h2".into(), &"store".into()));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod cgroup;
 pub mod cli;
 mod disk;
+mod fence;
 mod host;
 mod inventory;
 pub mod meter;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 pub use self::cli::LabArgs;
+pub use self::fence::FenceKind;
 pub use self::network::{Cut, Link};
 pub use self::options::{DEFAULT_DIR, DEFAULT_SUBNET, Kind, MAX_HOSTS, Options};
 pub use self::preflight::missing;

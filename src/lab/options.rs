@@ -7,6 +7,8 @@ use anyhow::{Result, bail, ensure};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use super::fence::FenceKind;
+
 /// Where a lab lives when nobody says otherwise.
 pub const DEFAULT_DIR: &str = "/run/reveille-lab";
 /// The network of a lab when nobody says otherwise.
@@ -38,12 +40,24 @@ pub struct Options {
     pub kind: Kind,
     /// Where the inventory goes. `None`: none is written.
     pub inventory: Option<PathBuf>,
+    /// The fence device that the inventory names for each host. `None`: as before, at first none.
+    pub fence: Option<FenceKind>,
+    /// The program that the lab's fence agents call. `None`: this one.
+    pub program: Option<PathBuf>,
 }
 
 impl Options {
     /// A lab of `hosts` light hosts in `dir`, everything else by default.
     pub fn new(dir: impl Into<PathBuf>, hosts: u8) -> Self {
-        Self { dir: dir.into(), subnet: None, hosts, kind: Kind::Light, inventory: None }
+        Self {
+            dir: dir.into(),
+            subnet: None,
+            hosts,
+            kind: Kind::Light,
+            inventory: None,
+            fence: None,
+            program: None,
+        }
     }
 
     pub(super) fn validate(&self) -> Result<()> {

@@ -10,6 +10,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::fence::FenceKind;
 use super::options::{Kind, address_in};
 use crate::site::id::HostName;
 
@@ -37,6 +38,9 @@ pub struct State {
     pub cgroup2: PathBuf,
     /// The inventory file `up` wrote.
     pub inventory: Option<PathBuf>,
+    /// The fence device that the inventory names for each host.
+    #[serde(default)]
+    pub fence: Option<FenceKind>,
     pub hosts: Vec<Host>,
 }
 
@@ -50,6 +54,7 @@ impl State {
             subnet,
             cgroup2,
             inventory: None,
+            fence: None,
             hosts: Vec::new(),
         }
     }

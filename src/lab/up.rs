@@ -12,7 +12,7 @@ use super::options::{DEFAULT_SUBNET, Options};
 use super::state::{Host, State};
 use super::teardown::{MOUNT_SOURCE, tear_down};
 use super::tool::{run, tool};
-use super::{Progress, cgroup, disk, host, inventory, lock, network, preflight, ssh_keys};
+use super::{Progress, cgroup, disk, fence, host, inventory, lock, network, preflight, ssh_keys};
 
 /// Locked while one lab claims its names: two labs must not choose the same subnet at the same moment.
 const MACHINE_LOCK: &str = "/run";
@@ -115,7 +115,15 @@ fn populate(mut state: State, options: &Options, progress: &Progress) -> Result<
     if options.inventory.is_some() {
         state.inventory.clone_from(&options.inventory);
     }
+    state.fence = options.fence.or(state.fence);
     state.save()?;
+    if state.fence.is_some() {
+        let program = match &options.program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe().context("where am I")?,
+        };
+        fence::install(&state, &program)?;
+    }
     let new = &state.hosts[known.len()..];
     if let Err(error) = start_all(&state, &known, progress) {
         for host in new {

@@ -1,5 +1,5 @@
-//! `address`: the service addresses on the host, up, absent or staged. Also the two things plans do with addresses
-//! beside the steps of a playbook: ask whether the link is silent, and announce once more.
+//! `address`: the service addresses on the host, up, absent or staged. Also what is done with addresses
+//! beside the steps of a playbook: ask whether the link is silent, announce once more, renew a lease.
 
 use std::time::Duration;
 
@@ -54,6 +54,28 @@ pub fn silent_script(addresses: &[ServiceAddress], device: Option<&str>, window:
     Script {
         summary: format!("nobody answers for {}", listed(addresses)),
         act: line(&ask.words(addresses)),
+        library: library(),
+        programs: vec!["ip".to_owned()],
+        ..Script::default()
+    }
+}
+
+/// Renews a lease: the addresses live for `lease_s` seconds from now on. Fails if the host does not hold one of them any
+/// more, or if its uptime is past `not_after_uptime_ms` (hundredths of a second count): a renewal that was delayed on
+/// its way never lets an address live longer than its sender believes. Prints `uptime_ms N`, the uptime just before the
+/// renewal. To be sent in the epoch of the service and with [`super::guard::Mode::Write`], so that it cannot fall into a
+/// newer epoch's release.
+pub fn renew_script(
+    addresses: &[ServiceAddress],
+    device: Option<&str>,
+    lease: Duration,
+    not_after_uptime_ms: u64,
+) -> Script {
+    let renew = Words::of("address_renew").word(lease.as_secs()).word(not_after_uptime_ms);
+    Script {
+        summary: format!("renew the lease of {}", listed(addresses)),
+        act: line(&renew.option("--device", device).words(addresses)),
+        changes: true,
         library: library(),
         programs: vec!["ip".to_owned()],
         ..Script::default()

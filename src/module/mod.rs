@@ -9,6 +9,7 @@ pub mod command;
 pub mod copy;
 pub mod doctor;
 pub mod facts;
+pub mod fence;
 pub mod file;
 pub mod guard;
 pub mod mount;
@@ -22,6 +23,7 @@ pub mod shell;
 pub mod sysctl;
 pub mod template;
 pub mod unit;
+mod url;
 pub mod wait_for;
 pub mod witness;
 mod words;
@@ -31,7 +33,6 @@ use serde::{Deserialize, Serialize};
 
 pub use outcome::Outcome;
 pub use probe::Probe;
-pub use witness::{Heard, Testimony};
 pub use words::NulByte;
 
 use crate::site::action::{Action, ProbeSpec};

@@ -216,7 +216,10 @@ impl Core {
 
     fn take_sight(&mut self, look: LookId, sight: &Sight) {
         // What nobody asked for any more is not believed.
-        let Some(owner) = self.owners.remove(&look) else { return };
+        let Some(owner) = self.owners.get(&look).cloned() else { return };
+        if sight.is_final() {
+            self.owners.remove(&look);
+        }
         match &owner {
             Owner::Service(name) => self.service_saw(name, look, sight),
             Owner::Host(name) => self.host_saw(name, look, sight),

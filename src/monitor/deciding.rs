@@ -8,9 +8,9 @@ use super::inquiry::Inquiry;
 use super::policy::{self, Blocker};
 use super::service::Service;
 use super::verdict::Verdict;
-use crate::module::Heard;
 use crate::plan::Operation;
 use crate::plan::table::Role;
+use crate::plan::testimony::Heard;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::{EvidenceKind, TakeoverMode};
 
@@ -322,7 +322,7 @@ impl Core {
 /// What was heard of the service address: an answer outweighs silence, and either outweighs not knowing.
 fn heard_on_link<'a>(inquiry: &'a Inquiry, secondary: Option<&HostName>) -> Option<&'a Heard> {
     let said: Vec<_> =
-        inquiry.testimonies().filter_map(|(by, said)| Some((by, &said.ok()?.address))).collect();
+        inquiry.testimonies().filter_map(|(by, said)| Some((by, said.ok()?.address.as_ref()?))).collect();
     let answered = said.iter().find(|(_, heard)| matches!(heard, Heard::Answered { .. }));
     let own = said.iter().find(|(by, _)| Some(*by) == secondary);
     let silent = said.iter().find(|(_, heard)| matches!(heard, Heard::Silent { .. }));

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::looks::{Ask, Ids};
-use super::sight::{LookId, Sight, Target};
+use super::sight::{LookId, Sight, Target, Testimony};
 use super::verdict::{Doubt, Findings, Kernel, Service, Shell, Witnessed};
-use crate::module::{Heard, Outcome, Testimony};
+use crate::module::Outcome;
 use crate::plan::facts::ProcessFact;
 use crate::site::id::{HostName, ServiceName};
 
@@ -241,7 +241,7 @@ impl Inquiry {
     fn witness_failed(&self, tried: &Try, now_ms: u64) -> bool {
         match &tried.seen {
             None => tried.sent_ms + self.witness_ms() <= now_ms,
-            Some(Sight::Testimony(Ok(testimony))) => blind(testimony),
+            Some(Sight::Testimony(Ok(said))) => said.over && !said.hears_life() && !said.hears_nothing(),
             Some(_) => true,
         }
     }
@@ -289,16 +289,18 @@ impl Inquiry {
     }
 
     fn witnessed(&self, now_ms: u64) -> Option<Witnessed> {
-        let said = || self.testimonies().filter_map(|(_, said)| said.ok()).filter(|said| !blind(said));
-        if said().any(|testimony| matches!(testimony.service, Heard::Answered { .. })) {
+        let said = || self.testimonies().filter_map(|(_, said)| said.ok());
+        if said().any(Testimony::is_served) {
             return Some(Witnessed::Served);
         }
-        let alive = said().any(hears_host);
-        let silent = said().filter(|testimony| !hears_host(testimony)).count();
+        let alive = said().any(Testimony::hears_life);
+        let silent = said().filter(|said| said.hears_nothing()).count();
         if !alive && silent >= self.subject.needed.max(1) {
             return Some(Witnessed::Silent);
         }
-        let over = |tried: &Try| tried.seen.is_some() || self.witness_failed(tried, now_ms);
+        let over = |tried: &Try| {
+            tried.seen.as_ref().is_some_and(Sight::is_final) || self.witness_failed(tried, now_ms)
+        };
         let all_over = self.witnesses.values().all(over) && self.to_ask(now_ms).is_empty();
         match (all_over, alive, silent) {
             (false, _, _) => None,
@@ -330,18 +332,6 @@ impl Inquiry {
         let least = self.subject.hedge_ms.max(LEAST_SILENCE_MS);
         tries.len() >= ECHOES && !answered(tries) && tries.iter().all(|tried| tried.sent_ms + least <= now_ms)
     }
-}
-
-/// Whether a witness could not see either thing it was asked about.
-fn blind(testimony: &Testimony) -> bool {
-    let cannot = |heard: &Heard| matches!(heard, Heard::CannotTell { .. });
-    cannot(&testimony.host) && cannot(&testimony.address)
-}
-
-fn hears_host(testimony: &Testimony) -> bool {
-    [&testimony.host, &testimony.address]
-        .into_iter()
-        .any(|heard| matches!(heard, Heard::Answered { .. } | Heard::Refused { .. }))
 }
 
 /// What a wrong answer proves. Silence, and checks that could not be made, prove nothing.

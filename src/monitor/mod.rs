@@ -40,4 +40,4 @@ pub use happening::{Gravity, Happening, Told};
 pub use looks::Ask;
 pub use policy::Blocker;
 pub use remembered::Remembered;
-pub use sight::{LookId, Sight, Target};
+pub use sight::{LookId, Sight, Target, Testimony};

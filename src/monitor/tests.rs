@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::module::{Heard, Outcome, Testimony};
+use crate::module::Outcome;
 use crate::plan::Operation;
 use crate::plan::facts::{HeldAddress, HostFacts, ProcessFact, Trace};
 use crate::plan::sample::Sample;
 use crate::plan::status::Verdict;
 use crate::plan::table::{Role, Row, ServiceState, Table};
+use crate::plan::testimony::Heard;
 use crate::site::id::{Epoch, HostName, ServiceName};
 use crate::site::playbook::{DataPolicy, TakeoverMode};
 
@@ -238,7 +239,7 @@ impl Site {
             Is::Well | Is::MuteShell => (answered(), answered(), answered()),
             _ => (answered(), answered(), silent()),
         };
-        Testimony { host, address, service, sample: None }
+        Testimony { host: Some(host), address: Some(address), service: Some(service), over: true }
     }
 
     /// The planner and the engine in one: the service moves to the first host that is well.

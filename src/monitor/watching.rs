@@ -8,9 +8,9 @@ use super::overload;
 use super::service::{Round, Service};
 use super::sight::{LookId, Sight, Target};
 use super::verdict::{self, Then, Verdict};
-use crate::module::Heard;
 use crate::plan::Operation;
 use crate::plan::table::{Role, ServiceState};
+use crate::plan::testimony::Heard;
 use crate::site::id::{HostName, ServiceName};
 
 /// A service that nobody runs is looked for in the table again after this.
@@ -331,7 +331,7 @@ fn observed(inquiry: &Inquiry) -> Vec<String> {
     let mut seen = Vec::new();
     let last = inquiry.last_words().unwrap_or_else(|| "no answer".to_owned());
     seen.push(format!("this monitor, through the service address: {last}"));
-    let hears = |heard: &Heard| heard.to_string();
+    let hears = |heard: &Option<Heard>| heard.as_ref().map_or("not heard yet".to_owned(), Heard::to_string);
     for (by, said) in inquiry.testimonies() {
         seen.push(match said {
             Ok(said) => format!(

@@ -5,11 +5,11 @@ use super::effect::Effect;
 use super::happening::Happening;
 use super::host::{Finding, Host, Round};
 use super::overload;
-use super::sight::{LookId, Sight, Target};
+use super::sight::{LookId, Sight, Target, Testimony};
 use super::verdict::Verdict;
-use crate::module::{Heard, Testimony};
 use crate::plan::sample::Sample;
 use crate::plan::table::Role;
+use crate::plan::testimony::Heard;
 use crate::site::id::{HostName, ServiceName};
 
 /// How long a host's word may take.
@@ -48,8 +48,10 @@ impl Core {
         let now = self.now.mono_ms;
         let Some(mut host) = self.hosts.remove(name) else { return };
         if host.witness == Some(look) {
-            host.witness = None;
-            self.witnessed(name, &mut host, sight);
+            if sight.is_final() {
+                host.witness = None;
+                self.witnessed(name, &mut host, sight);
+            }
         } else if host.saw(look, sight, now) {
             match host.finding() {
                 Finding::Same => {}
@@ -104,7 +106,7 @@ impl Core {
 
     fn witnessed(&mut self, name: &HostName, host: &mut Host, sight: &Sight) {
         let heard = match sight {
-            Sight::Testimony(Ok(Testimony { host, .. })) => Some(host),
+            Sight::Testimony(Ok(Testimony { host, .. })) => host.as_ref(),
             _ => None,
         };
         let (verdict, because) = match heard {

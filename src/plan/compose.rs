@@ -57,7 +57,7 @@ impl Gate {
     }
 }
 
-fn links(steps: &[StepRef], kind: LinkKind) -> Vec<Link> {
+pub(super) fn links(steps: &[StepRef], kind: LinkKind) -> Vec<Link> {
     steps.iter().map(|step| Link { step: step.clone(), kind }).collect()
 }
 
@@ -345,7 +345,7 @@ impl Composer<'_> {
     }
 
     /// A step of ours, not of the playbook.
-    fn bare(
+    pub(super) fn bare(
         &self,
         host: Option<&HostName>,
         stage: Stage,

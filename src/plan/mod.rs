@@ -6,7 +6,9 @@ mod choice;
 mod compose;
 mod error;
 pub mod facts;
+mod fencing;
 mod foresee;
+mod lease;
 mod operation;
 mod phase;
 pub mod placement;
@@ -18,13 +20,16 @@ pub mod sample;
 mod scope;
 pub mod status;
 pub mod table;
+pub mod testimony;
 pub mod timing;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::module::Probe;
+pub use crate::module::fence::Fence;
 pub use error::PlanError;
 pub use foresee::Foreseen;
+pub use lease::{LeaseFact, Leased};
 pub use planner::{Planner, Request};
 
 use crate::module::Script;
@@ -325,12 +330,26 @@ pub enum Work {
     Script(Script),
     /// A check from the controller.
     Probe(Probe),
+    /// A host is taken out of action by its own device, asked from the controller. Cannot be taken back, and is not
+    /// begun when the service has its evidence already.
+    Fence(Fence),
+    /// Time passes on the controller.
+    Wait(Wait),
     /// Nothing: a place in the graph where edges meet.
     Join,
     /// The scheduling table changes.
     Commit(Commit),
     /// Depends on results that are not known yet; compiled when they are.
     Late { action: String, depends_on: Vec<String> },
+}
+
+/// Time that has to pass before something is taken for true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    pub at_most_ms: u64,
+    /// If not empty: over as soon as all of these have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub or_end_of: Vec<StepRef>,
 }
 
 /// How a step is taken back.

@@ -64,7 +64,8 @@ impl Composer<'_> {
         let committed = self.serve(&to, &gate, ServiceState::Unprotected, secondary.as_ref())?;
         self.announce_after(&to, "quarantine", &cleaned, &committed);
         self.protect(&to, secondary.as_ref(), &Gate::none(), &committed)?;
-        Ok(self.service_plan(None, Some(to), secondary, choice, Vec::new()))
+        let notes = self.lease_note(&to).into_iter().collect();
+        Ok(self.service_plan(None, Some(to), secondary, choice, notes))
     }
 
     /// The primary is lost or given up. Nothing moves without evidence that it no longer acts.
@@ -85,18 +86,21 @@ impl Composer<'_> {
         if plan.cold {
             notes.push(format!("{} has no sleeping copy that is ready: it is set up cold", plan.to));
         }
-        self.take_over(&plan, Running::hopeful())?;
+        notes.extend(self.lease_note(&plan.to));
+        notes.extend(self.take_over(&plan, Running::hopeful())?);
         Ok(self.service_plan(plan.from, Some(plan.to), plan.secondary, choice, notes))
     }
 
-    fn take_over(&mut self, plan: &Move, releasing: Running) -> Result<(), PlanError> {
+    /// Says what a reader should know.
+    fn take_over(&mut self, plan: &Move, releasing: Running) -> Result<Vec<String>, PlanError> {
         let keep = [Some(&plan.to), plan.secondary.as_ref(), plan.from.as_ref()];
         let cleaned = self.quarantine(&keep)?;
         let released = match &plan.from {
             Some(from) => self.release(from, &Gate::none(), releasing)?,
             None => Placed::default(),
         };
-        let evidence = self.evidence(plan, &released);
+        let evidence = self.evidence(plan, &released)?;
+        let notes = self.fence_notes(plan.from.as_ref(), &evidence);
         let wait =
             if self.data() == DataPolicy::SharedWrite { Gate::success(&evidence) } else { Gate::none() };
         let asleep = if plan.cold { self.set_up(&plan.to, &wait)? } else { Placed::default() };
@@ -111,7 +115,8 @@ impl Composer<'_> {
             plan.secondary.as_ref(),
             &Gate::success(&committed).and_end(&cleaned),
             &committed,
-        )
+        )?;
+        Ok(notes)
     }
 
     /// The same graph with the old primary alive: the target is proven able first, and all is taken back on failure.
@@ -149,7 +154,8 @@ impl Composer<'_> {
         self.announce_after(&to, "release", &released, &committed);
         let gate = Gate::success(&committed).and_success(&released);
         self.protect(&to, secondary.as_ref(), &gate, &committed)?;
-        Ok(self.service_plan(Some(from), Some(to), secondary, choice, Vec::new()))
+        let notes = self.lease_note(&to).into_iter().collect();
+        Ok(self.service_plan(Some(from), Some(to), secondary, choice, notes))
     }
 
     /// A new secondary, and nothing held where it should not be.
@@ -244,26 +250,30 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// The join at which the old primary is known not to act any more.
-    fn evidence(&mut self, plan: &Move, released: &Placed) -> Placed {
+    /// The join at which the old primary is known not to act any more. Its ways are tried side by side; only a fence
+    /// waits until the others have come to nothing.
+    fn evidence(&mut self, plan: &Move, released: &Placed) -> Result<Placed, PlanError> {
         let policy = self.evidence_policy();
-        let mut alternatives = Vec::new();
+        let from = plan.from.as_ref();
+        let mut ways = Vec::new();
         for kind in &policy {
             match kind {
-                EvidenceKind::Released => {
-                    if let Some(from) = &plan.from {
-                        alternatives.push(self.released(from, released));
-                    }
-                }
-                EvidenceKind::LinkSilent if plan.cold || plan.from.as_ref() != Some(&plan.to) => {
-                    alternatives.extend(self.link_silent(&plan.to));
-                }
-                EvidenceKind::Human => alternatives.extend(self.confirmed(plan.from.as_ref())),
-                // Fence devices and address leases come with the monitor.
-                EvidenceKind::LinkSilent | EvidenceKind::Fenced | EvidenceKind::LeaseExpired => {}
+                EvidenceKind::Released => ways.extend(from.map(|from| self.released(from, released))),
+                EvidenceKind::LinkSilent => ways.extend(self.link_silent(&plan.to)),
+                EvidenceKind::LeaseExpired => ways.extend(from.and_then(|from| self.lease_expired(from))),
+                EvidenceKind::Human => ways.extend(self.confirmed(from)),
+                EvidenceKind::Fenced => {}
             }
         }
-        self.join_any(alternatives)
+        if let Some(from) = from.filter(|_| policy.contains(&EvidenceKind::Fenced)) {
+            let heard = ways.iter().find(|way| way.evidence == EvidenceKind::LinkSilent).cloned();
+            let silent = match heard {
+                None if self.leaves_running(from) => self.link_silent(&plan.to),
+                heard => heard,
+            };
+            ways.extend(self.fenced(from, &ways, silent.as_ref())?);
+        }
+        Ok(self.join_any(ways))
     }
 
     /// What counts as released: the address for data that nobody writes, else the whole teardown.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::compose::Composer;
 use super::facts::{ProcessFact, SiteFacts, Trace};
 use super::table::{Role, Row, ServiceState, Table};
-use super::{Operation, Plan, PlanError, Probe, StepRef, UndoWork, Work, timing};
+use super::{LeaseFact, Operation, Plan, PlanError, Probe, StepRef, UndoWork, Work, timing};
 use crate::site::Site;
 use crate::site::id::{Epoch, HostName, ServiceName};
 use crate::site::inventory::HostExtras;
@@ -30,6 +30,8 @@ pub struct Request {
     pub escalate: bool,
     /// Hosts that failed earlier in this run, and how.
     pub tried: BTreeMap<HostName, String>,
+    /// What whoever renews them knows of address leases. Empty where nobody does.
+    pub leases: BTreeMap<ServiceName, LeaseFact>,
 }
 
 impl Request {
@@ -44,6 +46,7 @@ impl Request {
             user: None,
             escalate: false,
             tried: BTreeMap::new(),
+            leases: BTreeMap::new(),
         }
     }
 }

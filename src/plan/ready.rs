@@ -27,6 +27,9 @@ pub enum Skip {
     Unreachable(String),
     #[error("left out with {0}")]
     LeftOut(StepRef),
+    /// It would have been evidence, and there is some.
+    #[error("not needed: there is evidence already")]
+    NotNeeded,
     #[error("check mode")]
     CheckMode,
 }

@@ -109,8 +109,8 @@ fn undo_coverage(steps: &[PlanStep]) -> UndoCoverage {
 pub fn changes(step: &PlanStep) -> bool {
     match &step.work {
         Work::Script(script) => script.changes,
-        Work::Late { .. } => true,
-        Work::Probe(_) | Work::Join | Work::Commit(_) => false,
+        Work::Late { .. } | Work::Fence(_) => true,
+        Work::Probe(_) | Work::Wait(_) | Work::Join | Work::Commit(_) => false,
     }
 }
 

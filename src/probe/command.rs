@@ -53,11 +53,11 @@ async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<
     }
 }
 
-/// Kills what is left of a process group when the check ends, also when it is cut short.
-struct Group(Option<Pid>);
+/// Kills what is left of a process group when whoever waits for it ends, also when that is cut short.
+pub(crate) struct Group(Option<Pid>);
 
 impl Group {
-    fn of(child: &Child) -> Self {
+    pub(crate) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 }

@@ -9,6 +9,8 @@ mod tcp;
 use std::io;
 use std::time::{Duration, Instant};
 
+pub(crate) use command::Group;
+
 pub use crate::module::{Outcome, Probe};
 
 /// Makes one check. Cancel-safe: dropping the future ends the check and everything it started.

@@ -30,7 +30,7 @@ pub fn inventory_schema() -> Value {
     }
     let group = json!({ "anyOf": [{ "$ref": "#/definitions/Group" }, { "type": "null" }] });
     let vars_or_null = json!({ "anyOf": [{ "$ref": "#/definitions/Vars" }, { "type": "null" }] });
-    json!({
+    let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Ansible inventory, as reveille reads it",
         "type": ["object", "null"],
@@ -56,7 +56,11 @@ pub fn inventory_schema() -> Value {
             },
             "Vars": { "title": "variables", "type": "object", "properties": vars },
         },
-    })
+    });
+    for (name, definition) in extras["definitions"].as_object_mut().into_iter().flatten() {
+        schema["definitions"][name] = definition.take();
+    }
+    schema
 }
 
 /// Ansible's variables that reveille gives their meaning.

@@ -29,7 +29,8 @@ pub struct Settings {
     pub timeout: TimeSpan,
     /// How hosts are reached.
     pub ssh: SshSettings,
-    /// How long the network must be silent about a service address before nobody is believed to hold it.
+    /// How long the network must be silent about a service address before nobody is believed to hold it. It is asked
+    /// three times within that time; the kernel of a living neighbour answers within milliseconds.
     pub link_silent: TimeSpan,
     /// Defaults for every playbook and host; the weakest of all variables.
     pub vars: VarMap,
@@ -45,7 +46,7 @@ impl Default for Settings {
             forks: 20,
             timeout: TimeSpan::from_secs(30),
             ssh: SshSettings::default(),
-            link_silent: TimeSpan::from_millis(400),
+            link_silent: TimeSpan::from_millis(200),
             vars: VarMap::new(),
             secrets: IndexMap::new(),
         }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use reveille::lab::meter::MeterReport;
-use reveille::lab::{CLIENT, Cut, Kind, Lab, Link, Options, Power, Progress, Status};
+use reveille::lab::{CLIENT, Cut, FenceKind, Kind, Lab, Link, Options, Power, Progress, Status};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -30,15 +30,20 @@ pub struct TestLab {
 impl TestLab {
     /// A lab of light hosts on a subnet nobody else has; `None`, with the reason printed, where there can be none.
     pub fn up(hosts: u8) -> Option<Self> {
-        Self::of_kind(hosts, Kind::Light)
+        Self::of_kind(hosts, Kind::Light, None)
+    }
+
+    /// Like [`TestLab::up`], with a fence device for each host in the inventory.
+    pub fn fenced(hosts: u8, fence: FenceKind) -> Option<Self> {
+        Self::of_kind(hosts, Kind::Light, Some(fence))
     }
 
     /// Like [`TestLab::up`], with a systemd on each host.
     pub fn with_systemd(hosts: u8) -> Option<Self> {
-        Self::of_kind(hosts, Kind::Systemd)
+        Self::of_kind(hosts, Kind::Systemd, None)
     }
 
-    fn of_kind(hosts: u8, kind: Kind) -> Option<Self> {
+    fn of_kind(hosts: u8, kind: Kind, fence: Option<FenceKind>) -> Option<Self> {
         let missing = reveille::lab::missing(kind);
         if !missing.is_empty() {
             eprintln!("skipped: {}", missing.join("; "));
@@ -52,6 +57,8 @@ impl TestLab {
                 subnet: Some(subnet.parse().unwrap()),
                 kind,
                 inventory: inventory.clone(),
+                fence,
+                program: Some(env!("CARGO_BIN_EXE_reveille").into()),
                 ..Options::new(dir, hosts)
             };
             match Lab::up(&options, &quiet()) {

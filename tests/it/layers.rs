@@ -30,7 +30,7 @@ enum Purity {
     Free,
 }
 
-const ROOMS: [Room; 12] = [
+const ROOMS: [Room; 13] = [
     Room { name: "template", may_name: &[], purity: Purity::Pure },
     Room { name: "site", may_name: &["template"], purity: Purity::Files },
     Room { name: "module", may_name: &["site", "template"], purity: Purity::Pure },
@@ -39,6 +39,11 @@ const ROOMS: [Room; 12] = [
     Room { name: "transport", may_name: &["site::id"], purity: Purity::Free },
     Room { name: "store", may_name: &["site::id", "plan::table"], purity: Purity::Free },
     Room { name: "probe", may_name: &["module::Probe", "module::Outcome"], purity: Purity::Free },
+    Room {
+        name: "fence",
+        may_name: &["module::fence", "probe::Group", "site::id", "site::inventory"],
+        purity: Purity::Free,
+    },
     Room {
         name: "engine",
         may_name: &["site", "template", "module", "plan", "transport", "store"],
@@ -63,6 +68,7 @@ const ROOMS: [Room; 12] = [
             "transport",
             "store",
             "probe",
+            "fence",
             "engine",
             "report",
             "lab",

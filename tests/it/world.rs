@@ -27,7 +27,11 @@ pub struct Said {
 impl World {
     /// Hosts h1 to hN and nothing deployed; `None`, with the reason printed, where there can be no lab.
     pub fn new(hosts: u8) -> Option<Self> {
-        let lab = TestLab::up(hosts)?;
+        TestLab::up(hosts).map(Self::on)
+    }
+
+    /// The shipped site on a lab, nothing deployed.
+    pub fn on(lab: TestLab) -> Self {
         let first = lab.address("h1").unwrap().to_string();
         let net = first.rsplit_once('.').unwrap().0.to_owned();
         let site = tempfile::tempdir().unwrap();
@@ -37,7 +41,7 @@ impl World {
             let text = fs::read_to_string(shipped.join(file)).unwrap();
             world.write(file, &text.replace("10.83.0.80", &world.address));
         }
-        Some(world)
+        world
     }
 
     /// Like [`World::new`], with `web` deployed: primary h1, secondary h2.

@@ -147,6 +147,43 @@ address_add_notified() (
   while [ -n "$(ip -6 -o addr show to "$ip" tentative)" ] && [ $((tries += 1)) -lt 100 ]; do :; done
 )
 
+# address_renew SECONDS UPTIME_MS [--device DEV] ADDRESS…: lets each address that is held here live that long from now
+# on, provided that it is not later than UPTIME_MS by this host's uptime. Prints the uptime before, `uptime_ms N`.
+# Whoever was stopped between the question and the renewal may have revived an address that the kernel had dropped and
+# that another host has taken: what was renewed too late is dropped at once.
+address_renew() (
+  lease=$1 not_after=$2 && shift 2
+  address_options "$@" --lease "$lease"
+  for address in $addresses; do
+    address_find "$address"
+    [ -n "$on" ] || address_fail "$ip is not held here any more"
+    [ "$on/$as" = "${device:-$on}/$bits" ] || address_fail "$ip/$as on $on was not put there by reveille"
+  done
+  address_in_time "$not_after" || address_fail "the renewal came too late: $now_ms ms of uptime are past $not_after"
+  echo "uptime_ms $now_ms"
+  for address in $addresses; do
+    address_find "$address"
+    [ -n "$on" ] || address_fail "$ip is not held here any more"
+    dev=$on
+    set -- "$ip/$bits" dev "$dev" valid_lft "$lease" preferred_lft "$lease"
+    [ "$bits" = 32 ] || set -- "$@" nodad
+    ip addr change "$@" || exit
+  done
+  address_in_time "$not_after" && exit
+  for address in $addresses; do
+    address_find "$address"
+    [ -z "$on" ] || address_release
+  done
+  address_fail "the renewal came too late and was taken back: $now_ms ms of uptime are past $not_after"
+)
+
+# address_in_time UPTIME_MS: sets `now_ms`.
+address_in_time() {
+  address_clock
+  now_ms=${now}0
+  [ "$now_ms" -le "$1" ]
+}
+
 # address_absent ADDRESS…: gives each address up: silences it, drops what comes in for it, ends its connections,
 # deletes it.
 address_absent() (

@@ -4,7 +4,8 @@
 # shellcheck shell=sh disable=SC2154 # variables of address.sh
 
 # address_silent MS [--device DEV] ADDRESS…: 0 if no other host answers for any of them within that time. 1 if one
-# does, or if silence would prove nothing.
+# does, or if silence would prove nothing. A watch may have had this host listen just now, before there was a plan:
+# that is not done again.
 address_silent() (
   window=$1 && shift
   address_options "$@"
@@ -14,20 +15,49 @@ address_silent() (
     address_device "$address"
     asked="$asked $dev=$address"
   done
+  if address_heard_nobody 100 "$window" "$asked"; then
+    address_remember "$heard_at" "$heard_for" "$asked"
+    exit
+  fi
+  [ ! -f "$RV_DIR/silent" ] || : >"$RV_DIR/silent"
   address_unanswered "$window" "$asked"
-  # For an address_up that comes at once. On a host that has no part in the service yet, nothing is left behind.
-  [ ! -d "$RV_DIR" ] || { read -r now _ </proc/uptime && echo "${RV_EPOCH:-} ${now%%.*}$asked" >"$RV_DIR/silent"; }
+  address_clock
+  address_remember "$now" "$window" "$asked"
 )
 
-# address_just_silent CLAIMS: whether this host asked for all of them within the last three seconds, in this epoch, and
-# nobody answered. That counts once.
-address_just_silent() {
-  [ -s "$RV_DIR/silent" ] || return
-  read -r epoch asked_at asked <"$RV_DIR/silent" && read -r now _ </proc/uptime && : >"$RV_DIR/silent" || return
-  [ "$epoch" = "${RV_EPOCH:-}" ] && [ $((${now%%.*} - asked_at)) -lt 3 ] || return
-  for claim in $1; do
-    case " $asked " in *" $claim "*) ;; *) return 1 ;; esac
+# address_remember TIME MS CLAIMS: for an address_silent or an address_up that comes at once. On a host that has no
+# part in the service yet, nothing is left behind.
+address_remember() {
+  [ -d "$RV_DIR" ] || return 0
+  echo "${RV_EPOCH:-} $1 $2$3" >"$RV_DIR/silent.new" && mv -f "$RV_DIR/silent.new" "$RV_DIR/silent"
+}
+
+# address_clock: sets `now` to the uptime in hundredths of a second.
+address_clock() {
+  read -r now _ </proc/uptime
+  now=${now%.*}${now#*.}
+  now=${now#0}
+  now=${now#0}
+}
+
+# address_heard_nobody AGE MS CLAIMS: whether this host listened for all of them, that long or longer, no more than AGE
+# hundredths of a second ago, and nobody answered. Sets `heard_at` and `heard_for`. A listening in the epoch before
+# ours counts: it is what made somebody begin ours.
+address_heard_nobody() {
+  [ -s "$RV_DIR/silent" ] && read -r epoch heard_at heard_for heard <"$RV_DIR/silent" && address_clock || return
+  [ "$epoch" = "${RV_EPOCH:-}" ] || [ "$((${epoch:-0} + 1))" = "${RV_EPOCH:-}" ] || return
+  heard_age=$((now - heard_at))
+  [ "$heard_age" -ge 0 ] && [ "$heard_age" -le "$1" ] && [ "$heard_for" -ge "$2" ] || return
+  for claim in $3; do
+    case " $heard " in *" $claim "*) ;; *) return 1 ;; esac
   done
+}
+
+# address_just_silent CLAIMS: whether this host asked for all of them within the last three seconds, and nobody
+# answered. That counts once.
+address_just_silent() {
+  address_heard_nobody 300 0 "$1" || return
+  : >"$RV_DIR/silent"
 }
 
 # address_unanswered MS "DEV=ADDRESS …": asks for each three times within the window, by the kernel's own ARP or

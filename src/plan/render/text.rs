@@ -172,6 +172,8 @@ fn symbol(step: &PlanStep) -> char {
         Work::Script(script) if script.changes => '~',
         Work::Script(_) | Work::Probe(_) => '>',
         Work::Late { .. } => '?',
+        Work::Fence(_) => '#',
+        Work::Wait(_) => ':',
         Work::Join => '&',
         Work::Commit(_) => '!',
     }
@@ -188,6 +190,11 @@ fn what(step: &PlanStep) -> String {
         Work::Script(script) => script.summary.clone(),
         Work::Probe(probe) => self::probe(probe),
         Work::Late { action, depends_on } => format!("{action}, once {} is known", depends_on.join(", ")),
+        Work::Fence(fence) => fence.summary(),
+        Work::Wait(wait) => {
+            let time = TimeSpan::from_millis(wait.at_most_ms);
+            if wait.or_end_of.is_empty() { format!("{time} pass") } else { format!("not longer than {time}") }
+        }
         Work::Join => "goes on as soon as one of these holds".to_owned(),
         Work::Commit(commit) => {
             let name =
@@ -217,6 +224,15 @@ fn commands(out: &mut String, step: &PlanStep, detail: Detail) {
             indented(out, "look", look);
         }
         indented(out, "run", &script.act);
+    }
+    if let Work::Fence(fence) = &step.work {
+        for device in &fence.devices {
+            indented(
+                out,
+                "run",
+                &format!("{} <<< action={} {}", device.agent, device.action.as_str(), device.shown()),
+            );
+        }
     }
     match (&step.undo, &step.work) {
         (UndoWork::Script(script), _) => indented(out, "undo", &script.act),

@@ -4,12 +4,16 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::fence::FenceDevice;
 use super::model::Inventory;
 use crate::site::diagnostic::Diagnostic;
 use crate::site::id::HostName;
 use crate::site::playbook::VarMap;
+use crate::site::shape::OneOrMany;
 
 const PREFIX: &str = "reveille_";
+const KNOWN: [&str; 5] =
+    ["reveille_networks", "reveille_device", "reveille_pool", "reveille_weight", "reveille_fence"];
 
 /// What an inventory may say to reveille about a host, under `vars` of a group or at the host itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,11 +33,16 @@ pub struct HostExtras {
     /// How much the host is preferred over others that are equally loaded: more is better, 0 is neutral.
     #[serde(rename = "reveille_weight")]
     pub weight: f64,
+    /// The device that takes the host out of action when nothing else proves that it no longer acts; or several, tried
+    /// in this order until one has done it.
+    #[serde(rename = "reveille_fence")]
+    #[schemars(with = "OneOrMany<FenceDevice>")]
+    pub fence: Vec<FenceDevice>,
 }
 
 impl Default for HostExtras {
     fn default() -> Self {
-        Self { networks: Vec::new(), device: None, pool: true, weight: 0.0 }
+        Self { networks: Vec::new(), device: None, pool: true, weight: 0.0, fence: Vec::new() }
     }
 }
 
@@ -54,11 +63,11 @@ impl HostExtras {
                 "reveille_device" => set(&mut extras.device, value),
                 "reveille_pool" => set(&mut extras.pool, value),
                 "reveille_weight" => set(&mut extras.weight, value),
+                "reveille_fence" => FenceDevice::several(value).map(|devices| extras.fence = devices),
                 other => {
-                    let known = ["reveille_networks", "reveille_device", "reveille_pool", "reveille_weight"];
                     let message = format!("`{other}` means nothing to reveille");
                     let problem = Diagnostic::error("unknown-key", value.span, message);
-                    diagnostics.push(problem.did_you_mean(other, known));
+                    diagnostics.push(problem.did_you_mean(other, KNOWN));
                     continue;
                 }
             };
@@ -71,10 +80,7 @@ impl HostExtras {
     }
 }
 
-fn set<T: serde::de::DeserializeOwned>(
-    field: &mut T,
-    value: &serde_json::Value,
-) -> Result<(), serde_json::Error> {
-    *field = T::deserialize(value)?;
+fn set<T: serde::de::DeserializeOwned>(field: &mut T, value: &serde_json::Value) -> Result<(), String> {
+    *field = T::deserialize(value).map_err(|error| error.to_string())?;
     Ok(())
 }

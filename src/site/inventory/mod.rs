@@ -18,6 +18,7 @@
 
 mod connection;
 mod extras;
+mod fence;
 mod files;
 mod glob;
 mod groups;
@@ -32,6 +33,7 @@ mod vars_files;
 
 pub use connection::{Become, Connection, ConnectionDefaults, ConnectionKind, Render};
 pub use extras::HostExtras;
+pub use fence::{Confirms, FenceAction, FenceDevice, OptionValue};
 pub use files::{Form, form_of};
 pub use model::{Group, Host, Inventory};
 pub use pattern::PatternError;

@@ -1,7 +1,7 @@
 //! Service addresses between real kernels: taken, announced, refused when another host has them, given up whole.
 
 use std::io::{BufRead, BufReader, Read};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::net::{Net, eventually, holds_files, within};
 use super::root;
@@ -65,6 +65,34 @@ fn silence_just_heard_saves_one_check_of_the_same_addresses() {
     net.ok("b", "address_up 10.99.0.80/24");
     net.ok("a", "address_up --check 300 10.99.0.80/24 && address_absent 10.99.0.80/24");
     assert_eq!(net.code("a", "address_up --check 300 10.99.0.80/24"), 1, "it counts once");
+}
+
+#[test]
+fn a_listening_that_just_ended_is_not_done_again() {
+    if !root() {
+        return;
+    }
+    let net = Net::new();
+    let took = |text: &str| {
+        let start = Instant::now();
+        net.ok("a", text);
+        start.elapsed()
+    };
+    // A watch listens in the epoch that is; the plan it makes has the next one.
+    net.ok("a", "RV_EPOCH=3; address_silent 1500 10.99.0.80/24 fd99::80/64");
+    assert!(took("address_silent 1500 10.99.0.80/24") < Duration::from_secs(1));
+    net.ok("a", "address_up --check 1500 10.99.0.80/24 && address_absent 10.99.0.80/24");
+    let listens = |before: &str, then: &str| {
+        net.ok("a", "address_silent 300 10.99.0.80/24");
+        took(&format!("{before}; {then}")) > Duration::from_millis(600)
+    };
+    assert!(listens(":", "address_silent 600 10.99.0.80/24"), "that was shorter");
+    assert!(listens(":", "RV_EPOCH=6 address_silent 300 10.99.0.81/24; address_silent 300 10.99.0.80/24"));
+    assert!(listens("sleep 1.1", "address_silent 300 10.99.0.80/24"), "that is too long ago");
+    net.ok("a", "address_silent 300 10.99.0.80/24");
+    net.ok("b", "address_up 10.99.0.81/24");
+    assert_eq!(net.code("a", "address_silent 300 10.99.0.81/24"), 1);
+    assert!(took("address_silent 600 10.99.0.80/24") > Duration::from_millis(500), "an answer ends it");
 }
 
 #[test]
@@ -170,7 +198,7 @@ fn a_release_ends_the_connections_of_its_address() {
     }
 }
 
-fn python() -> bool {
+pub fn python() -> bool {
     let found = std::process::Command::new("python3").arg("-c").arg("").status().is_ok();
     if !found {
         eprintln!("skipped: no python3 for a client here");
@@ -214,6 +242,46 @@ fn a_lease_runs_out_unless_it_is_renewed() {
         net.ok("a", &format!("address_up --lease 1 {address}"));
         eventually("the kernel drops it", || net.code("a", &format!("address_is absent {address}")) == 0);
     }
+}
+
+#[test]
+fn a_renewal_extends_what_is_held_in_time_and_nothing_else() {
+    if !root() {
+        return;
+    }
+    let net = Net::new();
+    let late = u64::MAX / 2;
+    for address in BOTH.map(written) {
+        net.ok("a", &format!("address_up --lease 2 {address}"));
+        let said = net.run("a", &format!("address_renew 60 {late} {address}")).stdout;
+        let uptime = String::from_utf8(said).unwrap();
+        let uptime: u64 = uptime.trim().strip_prefix("uptime_ms ").unwrap().parse().unwrap();
+        assert!(uptime > 0);
+        net.ok("a", &format!("address_is up --lease 60 {address}"));
+        let late_by_a_second = net.run("a", &format!("address_renew 600 {} {address}", uptime - 1000));
+        let words = String::from_utf8(late_by_a_second.stderr).unwrap();
+        assert!(words.contains("came too late") && !words.contains("taken back"), "{words}");
+        net.ok("a", &format!("address_is up --lease 60 {address}"));
+        net.ok("a", &format!("address_absent {address}"));
+        assert_eq!(net.code("a", &format!("address_renew 60 {late} {address}")), 1, "it is not held");
+        net.ok("a", &format!("address_is absent {address}"));
+    }
+}
+
+#[test]
+fn a_renewal_that_was_held_up_is_taken_back() {
+    if !root() {
+        return;
+    }
+    let net = Net::new();
+    net.ok("a", "address_up --lease 1 10.99.0.80/24");
+    // Stopped between its look at the clock and the renewal, until after the kernel has dropped the address.
+    let held_up = "read -r up _ </proc/uptime; not_after=$((${up%.*}${up#*.}0 + 500))
+        ip() { [ \"$2\" != change ] || sleep 2; command ip \"$@\"; }
+        address_renew 60 $not_after 10.99.0.80/24";
+    let said = String::from_utf8(net.run("a", held_up).stderr).unwrap();
+    assert!(said.contains("taken back"), "{said}");
+    net.ok("a", "address_is absent 10.99.0.80/24");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod net;
 mod probe;
 mod sample;
 mod shell;
+mod witness;
 
 use std::io::Write;
 use std::path::Path;

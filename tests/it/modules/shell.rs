@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 fn files() -> Vec<PathBuf> {
-    let of_ours = ["address", "announce", "ask", "crew", "file", "mount", "sample", "sysctl", "undo", "wait"];
+    let of_ours = [
+        "address", "announce", "ask", "crew", "file", "mount", "sample", "sysctl", "talk", "undo", "wait",
+        "witness",
+    ];
     of_ours.iter().map(|name| PathBuf::from(format!("src/module/sh/{name}.sh"))).collect()
 }
 
