@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::lab::cli::LabArgs;
 use crate::plan::Operation;
 use crate::site::id::{HostName, ServiceName};
+use crate::site::quantity::TimeSpan;
 
 /// Wakes a service's sleeping copy on another host.
 ///
@@ -108,6 +109,12 @@ pub enum Command {
     Recover(RecoverArgs),
     /// Say that a host is dead and stays so: evidence for a failover
     ConfirmDead(ConfirmDeadArgs),
+    /// Let nothing be moved by itself for a while; watching goes on
+    Pause(PauseArgs),
+    /// End a pause
+    Resume(ResumeArgs),
+    /// Let a service be taken over again after a takeover failed or too many were made
+    Ack(AckArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
     /// A rehearsal site of real hosts on this machine
@@ -205,6 +212,31 @@ pub struct ConfirmDeadArgs {
     /// Why you are sure; kept in the journal
     #[arg(long, value_name = "REASON")]
     pub because: String,
+}
+
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// A service or a host [default: the whole site]
+    #[arg(value_name = "SERVICE|HOST")]
+    pub name: Option<String>,
+    /// How long, as in 30m or 2h; until `resume` if absent
+    #[arg(long = "for", value_name = "DURATION")]
+    pub duration: Option<TimeSpan>,
+    /// Why; shown by `status`
+    #[arg(long, value_name = "REASON")]
+    pub because: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// A service or a host [default: the whole site]
+    #[arg(value_name = "SERVICE|HOST")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct AckArgs {
+    pub service: ServiceName,
 }
 
 #[derive(Debug, Args)]

@@ -51,7 +51,7 @@ impl From<&RunEnd> for Exit {
             RunEnd::Unreachable { .. } => Self::Unreachable,
             RunEnd::EvidenceMissing { .. } => Self::EvidenceMissing,
             // Another controller acts: the same as finding its lock.
-            RunEnd::Stale { .. } => Self::Locked,
+            RunEnd::Stale { .. } | RunEnd::LeaseLost { .. } => Self::Locked,
             RunEnd::Interrupted { signal } => Self::Signal(*signal),
         }
     }

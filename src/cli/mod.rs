@@ -11,6 +11,7 @@ mod fencer;
 mod inventory;
 mod operation;
 mod output;
+mod pause;
 mod plan;
 mod prober;
 mod recover;
@@ -76,6 +77,9 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Status => status::run(common).await,
         Command::Recover(args) => recover::run(common, &args).await,
         Command::ConfirmDead(args) => confirm_dead::run(common, &args).await,
+        Command::Pause(args) => pause::pause(common, &args).await,
+        Command::Resume(args) => pause::resume(common, &args).await,
+        Command::Ack(args) => pause::ack(common, &args).await,
         Command::Doctor(args) => doctor::run(common, &args).await,
         Command::Lab(args) => {
             let root = site::root(common).unwrap_or_else(|_| std::path::PathBuf::from("."));

@@ -15,21 +15,26 @@ use crate::plan::table::{Role, Table};
 use crate::plan::{Operation, Plan, PlanError, Request, ServicePlan, render};
 
 pub async fn run(common: &Common, operation: Operation, args: &RunArgs) -> Result<Exit, Failure> {
-    let session = Session::open(common, &args.services)?;
+    let mut session = Session::open(common, &args.services)?;
     let ended = if args.check {
         plan::show(common, &session, operation, args, &plan::Shape::default()).await
     } else {
-        let lease = session.lock().await?;
-        session.no_open_run()?;
-        let ended = match request(common, &session, operation, args) {
-            Ok(request) => attempts(common, &session, request, args).await,
-            Err(failure) => Err(failure),
-        };
-        drop(lease);
-        ended
+        acting(common, &mut session, operation, args).await
     };
     session.close().await;
     ended
+}
+
+async fn acting(
+    common: &Common,
+    session: &mut Session,
+    operation: Operation,
+    args: &RunArgs,
+) -> Result<Exit, Failure> {
+    session.lock().await?;
+    session.no_open_run(&args.services)?;
+    let request = request(common, session, operation, args)?;
+    attempts(common, session, request, args).await
 }
 
 /// Runs the operation; a host that fails is left out and the next one is tried.

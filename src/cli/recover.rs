@@ -12,21 +12,36 @@ use crate::plan::{Operation, Request};
 use crate::site::id::{HostName, ServiceName};
 
 pub async fn run(common: &Common, args: &RecoverArgs) -> Result<Exit, Failure> {
-    let session = Session::open(common, &[])?;
-    let lease = session.lock().await?;
-    let ended = recover(common, args, &session).await;
+    let mut session = Session::open(common, &[])?;
+    let ended = match session.lock().await {
+        Ok(()) => all(common, args, &session).await,
+        Err(failure) => Err(failure),
+    };
     session.close().await;
-    drop(lease);
     ended
 }
 
-async fn recover(common: &Common, args: &RecoverArgs, session: &Session) -> Result<Exit, Failure> {
-    let Some(open) = recover::open_run(&session.store).map_err(Failure::internal)? else {
-        if !common.quiet {
-            output::note("no run was cut short: there is nothing to recover");
+/// Each open run in the order they began, until one needs a person.
+async fn all(common: &Common, args: &RecoverArgs, session: &Session) -> Result<Exit, Failure> {
+    let open = recover::open_runs(&session.store).map_err(Failure::internal)?;
+    if open.is_empty() && !common.quiet {
+        output::note("no run was cut short: there is nothing to recover");
+    }
+    for open in open.iter().rev() {
+        let exit = recover(common, args, session, open).await?;
+        if exit != Exit::Done {
+            return Ok(exit);
         }
-        return Ok(Exit::Done);
-    };
+    }
+    Ok(Exit::Done)
+}
+
+async fn recover(
+    common: &Common,
+    args: &RecoverArgs,
+    session: &Session,
+    open: &OpenRun,
+) -> Result<Exit, Failure> {
     let decisions: Vec<_> = open
         .services
         .iter()
@@ -48,7 +63,7 @@ async fn recover(common: &Common, args: &RecoverArgs, session: &Session) -> Resu
         .collect();
     let mut exit = Exit::Done;
     if !backward.is_empty() {
-        exit = take_back(common, session, &open, &backward).await?;
+        exit = take_back(common, session, open, &backward).await?;
     }
     for (service, recovery) in decisions {
         if let Recovery::Forward { operation, to, .. } = recovery {
@@ -59,7 +74,9 @@ async fn recover(common: &Common, args: &RecoverArgs, session: &Session) -> Resu
         }
     }
     if exit == Exit::Done && backward.is_empty() {
-        recover::close(&open, "finished by recover", session.redact_fn()).await.map_err(Failure::internal)?;
+        recover::close(&session.store, open, "finished by recover", session.redact_fn())
+            .await
+            .map_err(Failure::internal)?;
     }
     Ok(exit)
 }

@@ -19,8 +19,8 @@ use crate::plan::facts::SiteFacts;
 use crate::plan::table::Table;
 use crate::plan::{Operation, Plan, Planner, Request, StepRef, UndoWork, Work};
 use crate::report::{JsonLines, Lines, Progress, Report, Volume};
-use crate::site::id::ServiceName;
-use crate::store::{Store, new_run_id};
+use crate::site::id::{HostName, ServiceName};
+use crate::store::{new_run_id, update};
 
 /// What came of a run.
 pub struct Outcome {
@@ -46,7 +46,7 @@ pub async fn run(
     let options = options(common, session, args)?;
     let (sender, receiver) = mpsc::unbounded_channel();
     let watcher = tokio::spawn(watch(receiver, reporter(common)));
-    let interrupt = Interrupt::default();
+    let interrupt = session.interrupt();
     let signals = listen(interrupt.clone())?;
     let ended = engine::run(plan, tools, &options, sender, &interrupt).await;
     signals.abort();
@@ -74,7 +74,7 @@ pub async fn unwind(
     let tools = tools(session, &Client, &late);
     let (sender, receiver) = mpsc::unbounded_channel();
     let watcher = tokio::spawn(watch(receiver, reporter(common)));
-    let interrupt = Interrupt::default();
+    let interrupt = session.interrupt();
     let signals = listen(interrupt.clone())?;
     let ended = recover::unwind(open, services, tools, session.redact_fn(), sender, &interrupt).await;
     signals.abort();
@@ -90,7 +90,7 @@ fn tools<'a>(session: &'a Session, prober: &'a Client, late: &'a LatePlan<'a>) -
 fn options(common: &Common, session: &Session, args: &RunArgs) -> Result<RunOptions, Failure> {
     let forks = common.forks.unwrap_or(session.site.settings.forks as usize).max(1);
     Ok(RunOptions {
-        run: new_run_id(session.store.runs(), jiff::Timestamp::now()),
+        run: new_run_id(&session.store, jiff::Timestamp::now()),
         forks,
         reach: Reach::Act,
         diff: args.diff,
@@ -184,15 +184,11 @@ async fn forget_confirmations(
     if plan.operation != Operation::Failover {
         return Ok(());
     }
-    let mut table = session.stored().await?;
-    let revision = table.revision;
     let used = plan.services.iter().filter(|service| moved.contains(&service.service));
-    let gone: Vec<_> =
-        used.filter_map(|service| table.confirmed_dead.remove(service.from.as_ref()?)).collect();
-    if !gone.is_empty() {
-        session.store.commit(revision, table).await.map_err(Failure::internal)?;
-    }
-    Ok(())
+    let dead: Vec<&HostName> = used.filter_map(|service| service.from.as_ref()).collect();
+    update(&session.store, |table| table.confirmed_dead.retain(|host, _| !dead.contains(&host)))
+        .await
+        .map_err(Failure::internal)
 }
 
 /// Compiles steps whose inputs only the run itself produces.

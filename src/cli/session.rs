@@ -1,7 +1,6 @@
 //! What a command that meets hosts works with: the site, its secrets, the store, warm connections, fresh facts.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -14,6 +13,7 @@ use super::output;
 use super::site;
 use crate::engine::gather::{self, Question};
 use crate::engine::record::Origin;
+use crate::engine::{Interrupt, recover};
 use crate::fence::Agents;
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
@@ -22,7 +22,7 @@ use crate::plan::{Operation, Planner, Request};
 use crate::site::Site;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::secret::{Redactor, Secret, SecretSource};
-use crate::store::{AcquireError, FileStore, Holder, Lease, Store};
+use crate::store::{AcquireError, FileStore, Holder, Keeper, Store};
 use crate::transport::{Router, Transport};
 
 pub struct Session {
@@ -36,6 +36,8 @@ pub struct Session {
     pub redactor: Arc<Redactor>,
     /// Every host of the pools of the services at hand, in inventory order.
     pub hosts: Vec<HostName>,
+    /// The right to act, once it was taken.
+    lease: Option<Keeper>,
 }
 
 /// How long which hosts are waited for when facts are asked for.
@@ -56,36 +58,52 @@ impl Session {
         }
         let hosts = hosts(&site, services);
         let (secrets, redactor) = secrets(&site, services)?;
-        let store = FileStore::open(store_folder(&site)?).map_err(Failure::internal)?;
+        let store = store(&site)?;
         let transport = connect::router(common, &site, &hosts)?;
         let agents = Agents::new(site.root.clone());
-        Ok(Self { site, store, transport, agents, secrets, redactor: Arc::new(redactor), hosts })
+        Ok(Self { site, store, transport, agents, secrets, redactor: Arc::new(redactor), hosts, lease: None })
     }
 
-    /// Takes the right to act, or says who has it.
-    pub async fn lock(&self) -> Result<Lease, Failure> {
-        self.store.acquire(holder()).await.map_err(|error| match error {
+    /// Takes the right to act, or says who has it. It is kept until [`Session::close`].
+    pub async fn lock(&mut self) -> Result<(), Failure> {
+        let ttl = self.site.settings.monitor_lease.0;
+        let acquire = self.store.acquire(holder(), ttl);
+        tokio::pin!(acquire);
+        let acquired = tokio::select! {
+            acquired = &mut acquire => acquired,
+            // Whoever is alive has given a sign of it by now.
+            () = tokio::time::sleep(ttl / 2) => {
+                output::note("waiting: whoever acted last is silent, and its lease has not run out yet");
+                acquire.await
+            }
+        };
+        let lease = acquired.map_err(|error| match error {
             AcquireError::Held(_) => Failure::new(Exit::Locked, error)
                 .hint("wait for it to end; it also ends by itself when its process does"),
             AcquireError::Store(error) => Failure::internal(error),
-        })
+        })?;
+        self.lease = Some(Keeper::new(Arc::new(self.store.clone()), lease));
+        Ok(())
     }
 
-    /// Refuses to act beside a run that was cut short. One that ended, but left work for a person, does not stand in
-    /// the way of that work.
-    pub fn no_open_run(&self) -> Result<(), Failure> {
-        match crate::engine::recover::open_run(&self.store).map_err(Failure::internal)? {
-            None => Ok(()),
-            Some(open) if open.story.end.is_some() => {
-                output::note(&format!("warning: run {} ended with work left for a person", open.run));
-                Ok(())
+    /// What ends a run from outside: signals that are raised on it, and the loss of the lease.
+    pub fn interrupt(&self) -> Interrupt {
+        self.lease.as_ref().map_or_else(Interrupt::default, |keeper| Interrupt::under(keeper.lease().clone()))
+    }
+
+    /// Refuses to act on a service beside a run that was cut short. One that ended, but left work for a person, does
+    /// not stand in the way of that work.
+    pub fn no_open_run(&self, services: &[ServiceName]) -> Result<(), Failure> {
+        let open = recover::open_runs(&self.store).map_err(Failure::internal)?;
+        for open in open.iter().filter(|open| open.touches(services)) {
+            if open.was_cut_short() {
+                let words = format!("run {} ({}) was cut short", open.run, open.plan.operation.as_str());
+                return Err(Failure::words(Exit::Stuck, words)
+                    .hint("`reveille recover` finishes it or takes it back"));
             }
-            Some(open) => Err(Failure::words(
-                Exit::Stuck,
-                format!("run {} ({}) was cut short", open.run, open.plan.operation.as_str()),
-            )
-            .hint("`reveille recover` finishes it or takes it back")),
+            output::note(&format!("warning: run {} ended with work left for a person", open.run));
         }
+        Ok(())
     }
 
     /// Asks hosts for facts, all at once.
@@ -143,13 +161,17 @@ impl Session {
         Ok(waits)
     }
 
-    /// Ends the connections.
-    pub async fn close(&self) {
+    /// Ends the connections, then gives the lease back.
+    pub async fn close(mut self) {
         self.transport.close().await;
+        if let Some(lease) = self.lease.take() {
+            lease.release().await;
+        }
     }
 }
 
-fn known(site: &Site, service: &ServiceName) -> Result<(), Failure> {
+/// Refuses a service without a playbook.
+pub fn known(site: &Site, service: &ServiceName) -> Result<(), Failure> {
     if site.playbooks.contains_key(service) {
         return Ok(());
     }
@@ -197,16 +219,20 @@ fn resolve(
     })
 }
 
-fn store_folder(site: &Site) -> Result<PathBuf, Failure> {
+/// The site's store.
+pub fn store(site: &Site) -> Result<FileStore, Failure> {
     let store = &site.settings.store;
-    match store.strip_prefix("file:") {
-        Some(folder) => Ok(site.root.join(folder)),
-        None => Err(Failure::words(
-            Exit::InvalidSite,
-            format!("store `{}` is of no known kind ({})", store.value, site.sources.place(store.span)),
-        )
-        .hint("write `file:FOLDER`")),
-    }
+    let Some(folder) = store.strip_prefix("file:") else {
+        let words =
+            format!("store `{}` is of no known kind ({})", store.value, site.sources.place(store.span));
+        return Err(Failure::words(Exit::InvalidSite, words).hint("write `file:FOLDER`"));
+    };
+    FileStore::open(site.root.join(folder)).map_err(Failure::internal)
+}
+
+/// The time, in milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default()
 }
 
 /// Who runs this command, for the lock and the journal.
@@ -220,6 +246,5 @@ pub fn origin() -> Origin {
 
 fn holder() -> Holder {
     let Origin { who, host, argv, .. } = origin();
-    let since = jiff::Timestamp::now().to_string();
-    Holder { who, pid: std::process::id(), host, since, command: argv.join(" ") }
+    Holder::this_process(who, host, argv.join(" "))
 }

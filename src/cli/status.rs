@@ -10,11 +10,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
 use super::prober::Client;
-use super::session::{Session, Waits};
+use super::session::{self, Session, Waits};
 use crate::engine::recover::{self, OpenRun};
 use crate::engine::{ProbeOutcome, Prober};
 use crate::plan::facts::SiteFacts;
-use crate::plan::status::{Interrupted, Observed, Status};
+use crate::plan::status::{Interrupted, MonitorStatus, Observed, OpenRunState, OpenRunStatus, Status};
 use crate::plan::table::{Role, Table};
 use crate::plan::{Operation, Request};
 use crate::site::address::ServiceAddress;
@@ -36,36 +36,45 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
 
 /// Asks hosts and probes, and puts the answers beside the table.
 pub async fn observe(session: &Session) -> Result<Status, Failure> {
-    let facts = session.gather(Waits::default(), Vec::new()).await;
+    let (facts, held) = tokio::join!(session.gather(Waits::default(), Vec::new()), session.store.holder());
+    let held = held.map_err(Failure::internal)?.filter(|held| held.fresh);
     let table = session.table(&facts).await?;
     let answers = probe_all(session, &table, &facts).await;
-    let open = recover::open_run(&session.store).map_err(Failure::internal)?;
-    let running = session.store.holder().await.map_err(Failure::internal)?.is_some();
-    let open = open.as_ref().map(interrupted);
+    let open = recover::open_runs(&session.store).map_err(Failure::internal)?;
+    let runs: Vec<OpenRunStatus> = open.iter().map(|open| open_run(open, held.is_some())).collect();
     let services: BTreeMap<ServiceName, Vec<ServiceAddress>> = session
         .site
         .playbooks
         .iter()
         .map(|(name, book)| (name.clone(), book.addresses.iter().map(|address| address.value).collect()))
         .collect();
+    let leader = held.map(|held| held.holder).filter(|holder| holder.monitor);
     Ok(Observed {
         services: &services,
         hosts: &session.hosts,
         table: &table,
         facts: &facts,
         answers: &answers,
-        running: open.as_ref().filter(|_| running),
-        interrupted: open.as_ref().filter(|_| !running),
+        runs: &runs,
+        monitor: leader.map(|holder| MonitorStatus { leader: holder.host, since: holder.since }),
+        now_ms: session::now_ms(),
     }
     .status())
 }
 
-fn interrupted(open: &OpenRun) -> Interrupted {
-    Interrupted {
+fn open_run(open: &OpenRun, somebody_acts: bool) -> OpenRunStatus {
+    let state = match (open.was_cut_short(), somebody_acts) {
+        (false, _) => OpenRunState::WorkLeft,
+        (true, false) => OpenRunState::CutShort,
+        (true, true) if open.story.end.is_some() => OpenRunState::CutShort,
+        (true, true) => OpenRunState::UnderWay,
+    };
+    let run = Interrupted {
         run: open.run.clone(),
         operation: open.plan.operation.as_str().to_owned(),
-        services: open.plan.services.iter().map(|service| service.service.clone()).collect(),
-    }
+        services: open.services.iter().cloned().collect(),
+    };
+    OpenRunStatus { run, state }
 }
 
 /// A client's view of every service that should be up: all its probes, side by side.
@@ -135,12 +144,20 @@ fn table(status: &Status) -> String {
     for note in status.services.iter().flat_map(|service| &service.notes) {
         let _ = writeln!(text, "note: {note}");
     }
-    if let Some(cut) = &status.interrupted {
-        let _ = writeln!(
-            text,
-            "run {} ({}) was cut short: `reveille recover` finishes it or takes it back",
-            cut.run, cut.operation
-        );
+    for pause in &status.pauses {
+        let _ = writeln!(text, "note: {pause}");
+    }
+    for OpenRunStatus { run: Interrupted { run, operation, .. }, state } in &status.runs {
+        let _ = match state {
+            OpenRunState::UnderWay => writeln!(text, "run {run} ({operation}) is under way"),
+            OpenRunState::CutShort => writeln!(
+                text,
+                "run {run} ({operation}) was cut short: `reveille recover` finishes it or takes it back"
+            ),
+            OpenRunState::WorkLeft => {
+                writeln!(text, "run {run} ({operation}) ended with work left for a person")
+            }
+        };
     }
     text
 }

@@ -11,13 +11,16 @@ pub(super) enum Doom {
     Unreachable { host: HostName, because: String },
     EvidenceMissing,
     Stale { host: HostName, found: Epoch },
+    LeaseLost { because: String },
     Interrupted { signal: i32 },
 }
 
 impl Doom {
     pub(super) fn because(&self) -> String {
         match self {
-            Self::Failed { because } | Self::Unreachable { because, .. } => because.clone(),
+            Self::Failed { because } | Self::Unreachable { because, .. } | Self::LeaseLost { because } => {
+                because.clone()
+            }
             Self::EvidenceMissing => "no evidence that the old primary no longer acts".to_owned(),
             Self::Stale { host, found } => {
                 format!("{host} has seen epoch {found}: another controller is at work")
@@ -64,6 +67,7 @@ impl Branch {
         };
         match (&self.unwinding, doom) {
             (_, Doom::Stale { host, found }) => RunEnd::Stale { host: host.clone(), found: *found },
+            (_, Doom::LeaseLost { because }) => RunEnd::LeaseLost { because: because.clone() },
             (Unwinding::Incomplete(_), Doom::Interrupted { signal }) => {
                 RunEnd::Interrupted { signal: *signal }
             }
@@ -78,8 +82,16 @@ impl Branch {
         }
     }
 
+    /// Whether this service is another's business now.
+    pub(super) fn is_given_up(&self) -> bool {
+        matches!(self.doom, Some(Doom::Stale { .. } | Doom::LeaseLost { .. }))
+    }
+
     /// What a person must do, in the order in which it must be done.
     pub(super) fn manual(&self) -> Vec<ManualCommand> {
+        if matches!(self.doom, Some(Doom::LeaseLost { .. })) {
+            return Vec::new();
+        }
         match &self.unwinding {
             Unwinding::Incomplete(commands) => commands.clone(),
             _ => self.left.clone(),
@@ -102,6 +114,7 @@ pub(super) fn worst(ends: impl Iterator<Item = RunEnd>) -> RunEnd {
         RunEnd::Interrupted { .. } => 4,
         RunEnd::Stale { .. } => 5,
         RunEnd::Stuck { .. } => 6,
+        RunEnd::LeaseLost { .. } => 7,
     };
     ends.fold(RunEnd::Done, |worst, end| if rank(&end) > rank(&worst) { end } else { worst })
 }

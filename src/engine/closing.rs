@@ -45,7 +45,7 @@ impl<'a> Dispatcher<'a> {
     fn unwind(&mut self, at: usize) {
         let branch = &self.branches[at];
         let because = branch.doom.as_ref().map(Doom::because).unwrap_or_default();
-        if matches!(branch.doom, Some(Doom::Stale { .. })) {
+        if branch.is_given_up() {
             let text = format!("{}: nothing is taken back: {because}", branch.service);
             self.teller.notice(Level::Error, &text);
             self.branches[at].unwinding = Unwinding::Complete { moved: false };
@@ -113,7 +113,7 @@ impl<'a> Dispatcher<'a> {
     pub(super) async fn conclude(mut self) -> Ending {
         let end = worst(self.branches.iter().map(Branch::end));
         let manual: Vec<ManualCommand> = self.branches.iter().flat_map(Branch::manual).collect();
-        let left = self.branches.iter().any(Branch::is_left);
+        let left = self.branches.iter().any(|branch| self.is_left(branch));
         self.mark_stuck().await;
         let recap = self.recap.lines();
         let record =
@@ -130,10 +130,19 @@ impl<'a> Dispatcher<'a> {
         Ending { end, recap, manual }
     }
 
+    /// Something of the service was neither finished nor taken back.
+    fn is_left(&self, branch: &Branch) -> bool {
+        let of = |step: &StepIndex| self.planned(*step).service == branch.service;
+        let acted = || (0..self.steps.len()).filter(of).any(|step| self.steps[step].acted);
+        branch.is_left() || matches!(branch.doom, Some(Doom::LeaseLost { .. })) && acted()
+    }
+
     /// So that `status` says it, also from another machine.
     async fn mark_stuck(&mut self) {
-        let stuck =
-            self.branches.iter().filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)));
+        let stuck = self
+            .branches
+            .iter()
+            .filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)) && !branch.is_given_up());
         for branch in stuck {
             let stuck = |now: Option<&Row>| {
                 let (state, last_run) = (ServiceState::Stuck, Some(self.options.run.clone()));

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Map, Value};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ use super::branch::{Branch, Unwinding};
 use super::conditions;
 use super::event::{Event, EventKind, HostRecap, ManualCommand, RunEnd, StepHead};
 use super::inject::{Inject, Moment};
-use super::interrupt::{Interrupt, Signals};
+use super::interrupt::Interrupt;
 use super::job::{Report, Update};
 use super::ports::Tools;
 use super::recap::Recap;
@@ -72,7 +72,7 @@ pub struct Ending {
 }
 
 /// Runs a plan to its end, whichever end that is. Events go to `events`, the last one is [`EventKind::RunEnded`].
-/// The caller holds the store's lease. Must be called within a tokio runtime.
+/// The caller holds the store's lease, and `interrupt` is [under](Interrupt::under) it. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// [`StartError`]: nothing was done, and no event sent.
@@ -87,7 +87,7 @@ pub async fn run(
     let redact = Arc::clone(&options.redact);
     let journal = match options.reach {
         Reach::Look => Journal::none(redact),
-        Reach::Act => Journal::create(&tools.store.runs().join(format!("{}.jsonl", options.run)), redact)?,
+        Reach::Act => tools.store.create_journal(&options.run, redact)?,
     };
     let first = Record::RunStarted {
         schema: SCHEMA.to_owned(),
@@ -148,6 +148,8 @@ pub(super) struct Dispatcher<'a> {
     /// Cancelled by the second signal.
     pub root: CancellationToken,
     pub signals: u32,
+    /// Nothing more is ours to do.
+    pub lease_lost: bool,
     /// Since when only optional steps are left, and how long they are waited for.
     pub dismissed: Option<Instant>,
 }
@@ -183,13 +185,14 @@ impl<'a> Dispatcher<'a> {
             heard: Some(heard),
             root,
             signals: 0,
+            lease_lost: false,
             dismissed: None,
         }
     }
 
     pub(super) async fn run(mut self, interrupt: &Interrupt) -> Ending {
         self.announce();
-        self.drive(interrupt.listen()).await;
+        self.drive(interrupt).await;
         self.conclude().await
     }
 
@@ -208,9 +211,11 @@ impl<'a> Dispatcher<'a> {
         });
     }
 
-    async fn drive(&mut self, mut signals: watch::Receiver<Signals>) {
+    async fn drive(&mut self, interrupt: &Interrupt) {
         let Some(mut heard) = self.heard.take() else { return };
+        let mut signals = interrupt.listen();
         loop {
+            self.heed_lease(interrupt);
             self.start_ready();
             self.start_unwinding();
             self.dismiss_optional();
@@ -225,7 +230,10 @@ impl<'a> Dispatcher<'a> {
                     self.handle_signals(now);
                 }
                 Some((flight, update)) = heard.recv() => self.handle_update(flight, update),
+                // Begins the loop anew, where it is seen to.
+                _ = interrupt.lost(), if !self.lease_lost => {}
                 Some(message) = self.running.next() => {
+                    self.heed_lease(interrupt);
                     // What a flight said before it landed is waiting to be heard.
                     while let Ok((flight, update)) = heard.try_recv() {
                         self.handle_update(flight, update);
@@ -237,6 +245,16 @@ impl<'a> Dispatcher<'a> {
                     break;
                 }
             }
+        }
+    }
+
+    /// A process that was stopped may have lost the lease long before it hears of it: hence looked at before anything
+    /// is begun.
+    fn heed_lease(&mut self, interrupt: &Interrupt) {
+        if !self.lease_lost
+            && let Some(loss) = interrupt.loss()
+        {
+            self.handle_lease_lost(&loss);
         }
     }
 

@@ -158,6 +158,10 @@ pub enum RunEnd {
         host: HostName,
         found: Epoch,
     },
+    /// Somebody else has the right to act, or may have it: what was begun is theirs to finish or take back.
+    LeaseLost {
+        because: String,
+    },
     /// A signal; what was done is undone.
     Interrupted {
         signal: i32,

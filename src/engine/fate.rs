@@ -8,6 +8,7 @@ use super::interrupt::Signals;
 use super::unwind::Unwound;
 use crate::plan::ready::{NotReached, Outcome, StepIndex};
 use crate::site::playbook::IfUnreachable;
+use crate::store::Loss;
 
 impl Dispatcher<'_> {
     /// What the end of this step means for its service.
@@ -103,6 +104,21 @@ impl Dispatcher<'_> {
             }
         }
         self.signals = signals.count;
+        self.stop_doomed();
+    }
+
+    /// Somebody else may act from now on: all that is under way is stopped, and nothing is taken back.
+    pub(super) fn handle_lease_lost(&mut self, loss: &Loss) {
+        self.lease_lost = true;
+        let because = loss.to_string();
+        self.teller.notice(Level::Error, &format!("{because}: stopping at once"));
+        self.root.cancel();
+        for at in 0..self.branches.len() {
+            let unwinding = self.branches[at].unwinding == Unwinding::UnderWay;
+            if unwinding || self.is_unfinished(at) {
+                self.branches[at].doom = Some(Doom::LeaseLost { because: because.clone() });
+            }
+        }
         self.stop_doomed();
     }
 

@@ -13,7 +13,7 @@ impl RunEnd {
             Self::Undone { .. } => 2,
             Self::Stuck { .. } => 3,
             Self::Unreachable { .. } => 4,
-            Self::Stale { .. } => 7,
+            Self::Stale { .. } | Self::LeaseLost { .. } => 7,
             Self::EvidenceMissing { .. } => 9,
             Self::Interrupted { signal } => 128 + signal,
         }

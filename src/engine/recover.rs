@@ -1,10 +1,9 @@
 //! After a crash: which run was cut short, what is to be done about it, and the taking back.
 //!
-//! [`open_run`] and [`decide`] are what `status` and `recover` ask; [`unwind`] does the backward half. Going forward is
+//! [`open_runs`] and [`decide`] are what `status` and `recover` ask; [`unwind`] does the backward half. Going forward is
 //! the caller's: the same operation, planned anew with a new epoch.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -38,7 +37,6 @@ pub struct OpenRun {
     pub story: Story,
     /// Its services that no later run has seen to.
     pub services: BTreeSet<ServiceName>,
-    pub journal: PathBuf,
     /// The last line was being written when the run died; it is not part of the story.
     pub torn: bool,
 }
@@ -46,12 +44,14 @@ pub struct OpenRun {
 /// A journal that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
-    #[error("failed to read {}", .path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("the journal {} was damaged", .path.display())]
-    Broken { path: PathBuf, source: Broken },
-    #[error("failed to continue the journal {}", .path.display())]
-    Continue { path: PathBuf, source: std::io::Error },
+    #[error("failed to list the journals")]
+    List(#[source] std::io::Error),
+    #[error("failed to read the journal of run {run}")]
+    Read { run: RunId, source: std::io::Error },
+    #[error("the journal of run {run} was damaged")]
+    Broken { run: RunId, source: Broken },
+    #[error("failed to continue the journal of run {run}")]
+    Continue { run: RunId, source: std::io::Error },
 }
 
 /// What is to be done for one service of an open run.
@@ -65,42 +65,40 @@ pub enum Recovery {
     Unwind { steps: Vec<StepRef> },
 }
 
-/// The newest run that was cut short, if any. A run that is under way looks the same: whether somebody holds the
-/// store's lock tells them apart.
+/// The runs that were cut short or left something, newest first; no service is in two of them. One that is under way
+/// looks the same: whether somebody holds the store's lease tells them apart.
 ///
 /// # Errors
 /// A journal that cannot be read.
-pub fn open_run(store: &dyn Store) -> Result<Option<OpenRun>, RecoverError> {
+pub fn open_runs(store: &dyn Store) -> Result<Vec<OpenRun>, RecoverError> {
+    let runs = store.runs().map_err(RecoverError::List)?;
     let mut handled: BTreeSet<ServiceName> = BTreeSet::new();
-    for path in newest(store.runs())? {
-        let lines = std::fs::read_to_string(&path)
-            .map_err(|source| RecoverError::Read { path: path.clone(), source })?;
-        let read =
-            journal::read(&lines).map_err(|source| RecoverError::Broken { path: path.clone(), source })?;
-        let Some(told) = Story::of(&read.records) else { continue };
-        let services: BTreeSet<ServiceName> = told.services().difference(&handled).cloned().collect();
-        if told.is_open() && !services.is_empty() {
-            let (run, plan) = (told.run.clone(), told.plan.clone());
-            return Ok(Some(OpenRun { run, plan, story: told, services, journal: path, torn: read.torn }));
+    let mut open = Vec::new();
+    for run in runs.into_iter().rev().take(LOOK_BACK) {
+        let lines = store.journal(&run).map_err(|source| RecoverError::Read { run: run.clone(), source })?;
+        let read = journal::read(&lines).map_err(|source| RecoverError::Broken { run, source })?;
+        let Some(story) = Story::of(&read.records) else { continue };
+        let all = story.services();
+        let services: BTreeSet<ServiceName> = all.difference(&handled).cloned().collect();
+        handled.extend(all);
+        if story.is_open() && !services.is_empty() {
+            let (run, plan, torn) = (story.run.clone(), story.plan.clone(), read.torn);
+            open.push(OpenRun { run, plan, story, services, torn });
         }
-        handled.extend(told.services());
     }
-    Ok(None)
+    Ok(open)
 }
 
-/// Run ids sort by time, and so do their files.
-fn newest(runs: &Path) -> Result<Vec<PathBuf>, RecoverError> {
-    let read = |source| RecoverError::Read { path: runs.to_owned(), source };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(runs).map_err(read)? {
-        let path = entry.map_err(read)?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
-            paths.push(path);
-        }
+impl OpenRun {
+    /// Its process is gone, or was stopped; not one that ended and left work.
+    pub fn was_cut_short(&self) -> bool {
+        matches!(self.story.end, None | Some(RunEnd::LeaseLost { .. }))
     }
-    paths.sort_unstable_by(|one, other| other.cmp(one));
-    paths.truncate(LOOK_BACK);
-    Ok(paths)
+
+    /// Whether it concerns one of these; of all, if none is named.
+    pub fn touches(&self, services: &[ServiceName]) -> bool {
+        services.is_empty() || services.iter().any(|service| self.services.contains(service))
+    }
 }
 
 /// What is to be done for this service.
@@ -144,7 +142,7 @@ pub async fn unwind(
     events: mpsc::UnboundedSender<Event>,
     interrupt: &Interrupt,
 ) -> Result<Ending, RecoverError> {
-    let journal = reopen(&open.journal, Arc::clone(&redact))?;
+    let journal = reopen(tools.store, &open.run, Arc::clone(&redact))?;
     let clerk = Clerk::new(tools.store, journal, open.run.clone());
     let teller = Teller::new(events, redact);
     let takings: Vec<Taking<'_>> = takings(open, services);
@@ -159,25 +157,30 @@ pub async fn unwind(
     };
     let because = format!("run {} was cut short", open.run);
     let unwound = unless_told_twice(unwinder.unwind(takings, because.clone()), interrupt, &cancel).await;
-    Ok(conclude(open, unwound, because, &clerk, &teller).await)
+    Ok(conclude(open, unwound, because, interrupt, &clerk, &teller).await)
 }
 
 /// Marks an open run as seen to, without doing anything: `because` says by what.
 ///
 /// # Errors
 /// [`RecoverError`]: the journal cannot be continued.
-pub async fn close(open: &OpenRun, because: &str, redact: Redactor) -> Result<(), RecoverError> {
-    let journal = reopen(&open.journal, redact)?;
+pub async fn close(
+    store: &dyn Store,
+    open: &OpenRun,
+    because: &str,
+    redact: Redactor,
+) -> Result<(), RecoverError> {
+    let journal = reopen(store, &open.run, redact)?;
     let end = RunEnd::Undone { because: because.to_owned() };
     let record = Record::RunEnded { end, recap: Vec::new(), manual: Vec::new(), left: false };
-    journal.keep(&record).await.map_err(|lost| RecoverError::Continue {
-        path: open.journal.clone(),
-        source: std::io::Error::other(lost),
-    })
+    journal
+        .keep(&record)
+        .await
+        .map_err(|lost| RecoverError::Continue { run: open.run.clone(), source: std::io::Error::other(lost) })
 }
 
-fn reopen(path: &Path, redact: Redactor) -> Result<Journal, RecoverError> {
-    Journal::reopen(path, redact).map_err(|source| RecoverError::Continue { path: path.to_owned(), source })
+fn reopen(store: &dyn Store, run: &RunId, redact: Redactor) -> Result<Journal, RecoverError> {
+    store.reopen_journal(run, redact).map_err(|source| RecoverError::Continue { run: run.clone(), source })
 }
 
 fn announce(open: &OpenRun, takings: &[Taking<'_>], teller: &Teller) {
@@ -209,7 +212,7 @@ fn takings<'a>(open: &'a OpenRun, services: &BTreeSet<ServiceName>) -> Vec<Takin
     open.plan.steps.iter().filter(of).filter_map(taking).collect()
 }
 
-/// Undoing is what a first signal asks for, so only a second one stops it.
+/// Undoing is what a first signal asks for, so only a second one stops it, or the loss of the lease.
 async fn unless_told_twice(
     unwinding: impl Future<Output = Unwound>,
     interrupt: &Interrupt,
@@ -220,6 +223,7 @@ async fn unless_told_twice(
     loop {
         tokio::select! {
             unwound = &mut unwinding => return unwound,
+            _ = interrupt.lost(), if !cancel.is_cancelled() => cancel.cancel(),
             Ok(()) = signals.changed() => {
                 if signals.borrow_and_update().count >= 2 {
                     cancel.cancel();
@@ -233,6 +237,7 @@ async fn conclude(
     open: &OpenRun,
     unwound: Unwound,
     because: String,
+    interrupt: &Interrupt,
     clerk: &Clerk<'_>,
     teller: &Teller,
 ) -> Ending {
@@ -242,7 +247,11 @@ async fn conclude(
         recap.count_undone(step.and_then(|step| step.host.as_ref()));
     }
     let manual: Vec<ManualCommand> = unwound.manual;
-    let end = if manual.is_empty() { RunEnd::Undone { because } } else { RunEnd::Stuck { because } };
+    let end = match interrupt.loss() {
+        _ if manual.is_empty() => RunEnd::Undone { because },
+        Some(loss) => RunEnd::LeaseLost { because: loss.to_string() },
+        None => RunEnd::Stuck { because },
+    };
     let recap = recap.lines();
     let left = !manual.is_empty();
     let record = Record::RunEnded { end: end.clone(), recap: recap.clone(), manual: manual.clone(), left };

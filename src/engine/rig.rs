@@ -48,7 +48,7 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::open(folder.path()).unwrap();
         let options = RunOptions {
-            run: new_run_id(store.runs(), jiff::Timestamp::now()),
+            run: new_run_id(&store, jiff::Timestamp::now()),
             forks: 5,
             reach: Reach::Act,
             diff: false,
@@ -84,13 +84,9 @@ impl Rig {
     }
 
     pub(super) fn journal(&self) -> Vec<Sealed<Record>> {
-        let text = std::fs::read_to_string(self.store_journal()).unwrap();
+        let text = self.store.journal(&self.options.run).unwrap();
         assert_eq!(journal::verify(&text), Ok(false));
         journal::read(&text).unwrap().records
-    }
-
-    pub(super) fn store_journal(&self) -> std::path::PathBuf {
-        self.store.runs().join(format!("{}.jsonl", self.options.run))
     }
 
     pub(super) fn story(&self) -> Story {

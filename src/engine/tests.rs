@@ -4,6 +4,7 @@ mod crash;
 mod failing;
 mod fencing;
 mod going;
+mod leased;
 
 use crate::plan::Plan;
 use crate::site::playbook::EvidenceKind::{LinkSilent, Released};

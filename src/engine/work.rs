@@ -24,7 +24,7 @@ use crate::transport::Lost;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How often a commit starts over because someone else wrote the table meanwhile.
-const COMMIT_TRIES: usize = 5;
+const COMMIT_TRIES: usize = 50;
 
 /// What the dispatcher hears when a future ends.
 #[derive(Debug)]
@@ -185,6 +185,7 @@ impl Clerk<'_> {
         change: impl Fn(Option<&Row>) -> Result<Row, String>,
     ) -> Result<Committed, String> {
         let _turn = self.turn.lock().await;
+        let mut recorded = None;
         for _ in 0..COMMIT_TRIES {
             let mut table = self.store.load().await.map_err(|error| chain(&error))?;
             let before = table.services.get(service).cloned();
@@ -192,18 +193,11 @@ impl Clerk<'_> {
             if before.as_ref().is_some_and(|before| same(before, &after)) {
                 return Ok(Committed { replaced: None });
             }
-            let record = Record::Commit {
-                step: step.clone(),
-                service: service.clone(),
-                before: before.clone(),
-                after: after.clone(),
-            };
-            match (self.journal.keep(&record).await, unrecorded) {
-                (Err(lost), Unrecorded::Refuse) => return Err(lost.to_string()),
-                (Err(lost), Unrecorded::GoOn) => {
-                    tracing::error!(%lost, %service, "written without a journal");
-                }
-                (Ok(()), _) => {}
+            // A try that only met a change elsewhere in the table is written down already.
+            let change = Some((before.clone(), after.clone()));
+            if recorded != change {
+                self.record(step, service, (before.clone(), after.clone()), unrecorded).await?;
+                recorded = change;
             }
             table.services.insert(service.clone(), after);
             match self.write(table).await {
@@ -213,6 +207,24 @@ impl Clerk<'_> {
             }
         }
         Err("the scheduling table keeps changing under our hands".to_owned())
+    }
+
+    async fn record(
+        &self,
+        step: &StepRef,
+        service: &ServiceName,
+        (before, after): (Option<Row>, Row),
+        unrecorded: Unrecorded,
+    ) -> Result<(), String> {
+        let record = Record::Commit { step: step.clone(), service: service.clone(), before, after };
+        match (self.journal.keep(&record).await, unrecorded) {
+            (Err(lost), Unrecorded::Refuse) => return Err(lost.to_string()),
+            (Err(lost), Unrecorded::GoOn) => {
+                tracing::error!(%lost, %service, "written without a journal");
+            }
+            (Ok(()), _) => {}
+        }
+        Ok(())
     }
 
     async fn write(&self, table: Table) -> Result<(), CommitError> {

@@ -13,6 +13,7 @@ mod operation;
 mod phase;
 pub mod placement;
 mod planner;
+pub mod policy;
 pub mod ready;
 pub mod reconcile;
 pub mod render;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{HostFacts, ProcessFact, SiteFacts};
-use super::table::{Role, Row, ServiceState, Table};
+use super::table::{Pause, Role, Row, ServiceState, Table};
 use crate::site::address::ServiceAddress;
 use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 
@@ -20,9 +20,15 @@ pub struct Status {
     pub monitor: Option<MonitorStatus>,
     pub services: Vec<ServiceStatus>,
     pub hosts: Vec<HostStatus>,
-    /// A run that neither ended nor goes on.
+    /// The newest run that neither ended nor goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<Interrupted>,
+    /// Every run that is under way, was cut short, or left work.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<OpenRunStatus>,
+    /// Every pause that holds, one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,6 +43,24 @@ pub struct Interrupted {
     pub run: RunId,
     pub operation: String,
     pub services: Vec<ServiceName>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OpenRunStatus {
+    #[serde(flatten)]
+    pub run: Interrupted,
+    pub state: OpenRunState,
+}
+
+/// What is the matter with a run that has not simply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpenRunState {
+    UnderWay,
+    /// Its process is gone: `reveille recover`.
+    CutShort,
+    /// It ended, and a person has to do the rest.
+    WorkLeft,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -115,21 +139,32 @@ pub struct Observed<'a> {
     pub facts: &'a SiteFacts,
     /// Whether each service answered its probes; absent where it has none or none was made.
     pub answers: &'a BTreeMap<ServiceName, Result<(), String>>,
-    /// A run whose process holds the lock now.
-    pub running: Option<&'a Interrupted>,
-    /// A run whose process is gone.
-    pub interrupted: Option<&'a Interrupted>,
+    /// Runs that have not simply ended, newest first.
+    pub runs: &'a [OpenRunStatus],
+    pub monitor: Option<MonitorStatus>,
+    /// Unix time in milliseconds.
+    pub now_ms: u64,
 }
 
 impl Observed<'_> {
     pub fn status(&self) -> Status {
         Status {
             schema: SCHEMA,
-            monitor: None,
+            monitor: self.monitor.clone(),
             services: self.services.iter().map(|(name, addresses)| self.service(name, addresses)).collect(),
             hosts: self.hosts.iter().map(|host| self.host(host)).collect(),
-            interrupted: self.interrupted.cloned(),
+            interrupted: self.open(|state| state != OpenRunState::UnderWay).next().cloned(),
+            runs: self.runs.to_vec(),
+            pauses: self.pauses().map(ToString::to_string).collect(),
         }
+    }
+
+    fn open(&self, which: impl Fn(OpenRunState) -> bool) -> impl Iterator<Item = &Interrupted> {
+        self.runs.iter().filter(move |open| which(open.state)).map(|open| &open.run)
+    }
+
+    fn pauses(&self) -> impl Iterator<Item = &Pause> {
+        self.table.pauses.iter().filter(|pause| pause.holds(self.now_ms))
     }
 
     fn host(&self, host: &HostName) -> HostStatus {
@@ -169,6 +204,8 @@ impl Observed<'_> {
         let verdict = self.verdict(service, row);
         let mut notes = self.strays(service, row, addresses);
         notes.extend(self.sleeper(service, row).err());
+        notes.extend(self.latch(service));
+        let hosts: Vec<HostName> = [&row.primary, &row.secondary].into_iter().flatten().cloned().collect();
         ServiceStatus {
             service: service.clone(),
             state: self.state(service, row, verdict),
@@ -177,7 +214,7 @@ impl Observed<'_> {
             secondary: row.secondary.clone(),
             epoch: row.epoch,
             addresses: addresses.to_vec(),
-            paused: None,
+            paused: self.table.paused(service, &hosts, self.now_ms).map(ToString::to_string),
             last_run: row.last_run.clone(),
             notes,
         }
@@ -198,11 +235,11 @@ impl Observed<'_> {
     }
 
     fn state(&self, service: &ServiceName, row: &Row, verdict: Verdict) -> ServiceState {
-        let touched = |run: Option<&Interrupted>| run.is_some_and(|run| run.services.contains(service));
-        if touched(self.running) {
+        let of = |run: &Interrupted| run.services.contains(service);
+        if self.open(|state| state == OpenRunState::UnderWay).any(of) {
             return ServiceState::Moving;
         }
-        if touched(self.interrupted) {
+        if self.open(|state| state != OpenRunState::UnderWay).any(of) {
             return ServiceState::Stuck;
         }
         match (row.state, verdict) {
@@ -213,6 +250,14 @@ impl Observed<'_> {
             (_, Verdict::Ok) => ServiceState::Unprotected,
             _ => ServiceState::Down,
         }
+    }
+
+    fn latch(&self, service: &ServiceName) -> Option<String> {
+        let latch = self.table.policy.get(service)?.latched.as_ref()?;
+        Some(format!(
+            "{service} is left alone since a takeover failed: {}; `reveille ack {service}` releases it",
+            latch.because
+        ))
     }
 
     /// Whether the secondary's copy can be woken.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::policy::{Latch, Pause, PolicyMemory, Scope};
 use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 
 /// One row per service that was ever deployed.
@@ -16,32 +17,12 @@ pub struct Table {
     /// Hosts a person declared dead, until one of them is seen alive and cleaned.
     #[serde(default)]
     pub confirmed_dead: BTreeMap<HostName, Confirmation>,
-    #[serde(default)]
+    /// At most one per scope.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pauses: Vec<Pause>,
-    #[serde(default)]
+    /// Apart from the rows, which are rebuilt from the hosts: no host remembers these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub policy: BTreeMap<ServiceName, PolicyMemory>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pause {
-    pub until_ms: Option<u64>,
-    pub because: String,
-    pub by: String,
-}
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PolicyMemory {
-    pub takeovers: Vec<u64>,
-    pub latched: Option<Latch>,
-}
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Latch {
-    pub at_ms: u64,
-    pub because: String,
-}
-impl Table {
-    pub fn paused(&self, _s: &ServiceName, _h: &[HostName], _now: u64) -> Option<&Pause> {
-        None
-    }
 }
 
 /// What is known of one service.

@@ -58,6 +58,9 @@ pub fn end(end: &RunEnd) -> String {
         RunEnd::Stale { host, found } => {
             format!("stopped: {host} has seen epoch {found}; another controller is at work")
         }
+        RunEnd::LeaseLost { because } => {
+            format!("stopped: {because}; `reveille recover` sees to what was begun, if nobody else does")
+        }
         RunEnd::Interrupted { signal } => format!("interrupted by signal {signal}"),
     }
 }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub inventory: Vec<Sp<PathBuf>>,
     /// Where the scheduling table and the journals are kept: `file:FOLDER`, relative to the site.
     pub store: Sp<String>,
+    /// How long whoever acts (a command, or the monitor that leads) may be silent before another takes over.
+    pub monitor_lease: TimeSpan,
     /// How many hosts are worked on at the same time.
     pub forks: u32,
     /// The wall-clock limit of a step that names none.
@@ -43,6 +45,7 @@ impl Default for Settings {
         Self {
             inventory: vec![Sp::new(PathBuf::from("inventory"), super::source::Span::default())],
             store: Sp::new("file:.reveille".to_owned(), super::source::Span::default()),
+            monitor_lease: TimeSpan::from_secs(3),
             forks: 20,
             timeout: TimeSpan::from_secs(30),
             ssh: SshSettings::default(),

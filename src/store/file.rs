@@ -1,23 +1,27 @@
-//! The store in a folder: `table.json`, `lock`, `runs/`. For one machine, or a file system that several share.
+//! The store in a folder: `table.json`, `lease.json`, `runs/`. For one machine, or a file system that several share.
 //!
-//! A table is replaced by rename after it is on disk, so a reader sees the old one or the new one, whole, whatever
+//! A file is replaced by rename after it is on disk, so a reader sees the old one or the new one, whole, whatever
 //! happens between. Every call does its file work on a thread where waiting is allowed.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use super::lock::{self, Lease, Taken};
-use super::{AcquireError, CommitError, Holder, Store, StoreError};
+use super::desk::{self, Desk};
+use super::journal::{Journal, Redactor};
+use super::lease::{Clock, Lease};
+use super::tenure::Tenure;
+use super::{
+    AcquireError, CommitError, Held, History, Holder, RenewError, Store, StoreError, lease_file, process,
+};
 use crate::plan::table::Table;
-
-/// A holder that is only just starting, or only looking, has this long to name itself or leave.
-const PATIENCE: Duration = Duration::from_millis(300);
+use crate::site::id::RunId;
 
 /// A store in a folder of its own.
 #[derive(Clone, Debug)]
@@ -38,12 +42,18 @@ impl FileStore {
         Ok(Self { folder, runs })
     }
 
-    fn table(&self) -> PathBuf {
-        self.folder.join("table.json")
+    /// What happened at the site.
+    pub fn history(&self) -> History {
+        History::new(&self.folder)
     }
 
-    fn lock(&self) -> PathBuf {
-        self.folder.join("lock")
+    /// Where a run's journal lies.
+    pub fn journal_path(&self, run: &RunId) -> PathBuf {
+        self.runs.join(format!("{run}.jsonl"))
+    }
+
+    fn table(&self) -> PathBuf {
+        self.folder.join("table.json")
     }
 }
 
@@ -58,38 +68,80 @@ impl Store for FileStore {
         blocking(move || replace(&folder, &path, expected, table)).boxed()
     }
 
-    fn acquire(&self, holder: Holder) -> BoxFuture<'_, Result<Lease, AcquireError>> {
-        let path = self.lock();
-        blocking(move || acquire(&path, &holder)).boxed()
+    fn acquire(&self, holder: Holder, ttl: Duration) -> BoxFuture<'_, Result<Lease, AcquireError>> {
+        desk::acquire(self, holder, ttl).boxed()
     }
 
-    fn holder(&self) -> BoxFuture<'_, Result<Option<Holder>, StoreError>> {
-        let path = self.lock();
-        blocking(move || lock::look(&path).map_err(io("look at", &path))).boxed()
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), RenewError>> {
+        desk::renew(self, lease).boxed()
     }
 
-    fn runs(&self) -> &Path {
-        &self.runs
+    fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>> {
+        desk::release(self, lease).boxed()
+    }
+
+    fn holder(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {
+        desk::holder(self).boxed()
+    }
+
+    fn create_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal> {
+        Journal::create(&self.journal_path(run), redact)
+    }
+
+    fn reopen_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal> {
+        Journal::reopen(&self.journal_path(run), redact)
+    }
+
+    fn journal(&self, run: &RunId) -> std::io::Result<String> {
+        fs::read_to_string(self.journal_path(run))
+    }
+
+    fn runs(&self) -> std::io::Result<Vec<RunId>> {
+        let mut runs = Vec::new();
+        for entry in fs::read_dir(&self.runs)? {
+            let name = entry?.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
+            runs.extend(stem.and_then(|stem| RunId::try_from(stem).ok()));
+        }
+        // Their names sort by time.
+        runs.sort_unstable();
+        Ok(runs)
     }
 }
 
-fn acquire(path: &Path, holder: &Holder) -> Result<Lease, AcquireError> {
-    let start = std::time::Instant::now();
-    loop {
-        match lock::take(path, holder).map_err(io("lock", path))? {
-            Taken::Ours(lease) => return Ok(lease),
-            Taken::Theirs(Some(holder)) => return Err(AcquireError::Held(holder)),
-            Taken::Theirs(None) if start.elapsed() < PATIENCE => std::thread::sleep(PATIENCE / 10),
-            Taken::Theirs(None) => return Err(AcquireError::Held(lock::unnamed())),
-        }
+impl Desk for FileStore {
+    fn clock(&self) -> Clock {
+        Clock::Boot
+    }
+
+    fn tenure(&self) -> BoxFuture<'_, Result<Tenure, StoreError>> {
+        let folder = self.folder.clone();
+        blocking(move || lease_file::read(&folder)).boxed()
+    }
+
+    fn replace(&self, seen: Tenure, next: Tenure) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let folder = self.folder.clone();
+        blocking(move || lease_file::replace(&folder, &seen, &next)).boxed()
+    }
+
+    fn beat(&self, term: u64, beat: u64) -> BoxFuture<'_, Result<Tenure, StoreError>> {
+        let folder = self.folder.clone();
+        blocking(move || lease_file::beat(&folder, term, beat)).boxed()
+    }
+
+    fn is_dead(&self, holder: &Holder) -> bool {
+        process::is_dead(holder)
     }
 }
 
 fn read(path: &Path) -> Result<Table, StoreError> {
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|source| StoreError::Format { path: path.to_owned(), source }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Table::default()),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| StoreError::Format {
+            path: path.to_owned(),
+            what: "a scheduling table",
+            source,
+        }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Table::default()),
         Err(error) => Err(io("read", path)(error)),
     }
 }
@@ -101,7 +153,7 @@ fn replace(folder: &Path, path: &Path, expected: u64, mut table: Table) -> Resul
         return Err(CommitError::Conflict { expected, found });
     }
     table.revision = expected.saturating_add(1);
-    write(folder, path, &table).map_err(io("write", path))?;
+    replace_file(folder, path, &table).map_err(io("write", path))?;
     Ok(table.revision)
 }
 
@@ -112,16 +164,17 @@ fn turn(folder: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-fn write(folder: &Path, path: &Path, table: &Table) -> std::io::Result<()> {
+/// Makes `document` the file's content, durably.
+pub(super) fn replace_file(folder: &Path, path: &Path, document: &impl Serialize) -> std::io::Result<()> {
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&mut new, table)?;
+    serde_json::to_writer_pretty(&mut new, document)?;
     new.write_all(b"\n")?;
     new.as_file().sync_all()?;
     new.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
 }
 
-fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::Io { what, path, source }
 }
@@ -130,66 +183,5 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     match spawn_blocking(work).await {
         Ok(done) => done,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::table::{Row, ServiceState};
-    use crate::site::id::Epoch;
-
-    fn store() -> (tempfile::TempDir, FileStore) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = FileStore::open(folder.path().join("state")).unwrap();
-        (folder, store)
-    }
-
-    fn holder(pid: u32) -> Holder {
-        let text = |text: &str| text.to_owned();
-        Holder { who: text("root"), pid, host: text("desk"), since: text("now"), command: text("reveille x") }
-    }
-
-    fn table() -> Table {
-        let row = Row {
-            primary: None,
-            secondary: None,
-            epoch: Epoch(4),
-            state: ServiceState::Down,
-            last_run: None,
-        };
-        Table { services: [("web".try_into().unwrap(), row)].into(), ..Table::default() }
-    }
-
-    #[tokio::test]
-    async fn a_table_is_found_again_and_a_stale_writer_refused() {
-        let (_folder, store) = store();
-        assert_eq!(store.load().await.unwrap(), Table::default());
-        assert_eq!(store.commit(0, table()).await.unwrap(), 1);
-        assert_eq!(store.load().await.unwrap(), Table { revision: 1, ..table() });
-        let refused = store.commit(0, Table::default()).await.unwrap_err();
-        assert!(matches!(refused, CommitError::Conflict { expected: 0, found: 1 }), "{refused}");
-        assert_eq!(store.load().await.unwrap().services.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_broken_table_is_an_error_and_not_an_empty_one() {
-        let (_folder, store) = store();
-        fs::write(store.table(), "{\"revision\": 1, \"serv").unwrap();
-        assert!(matches!(store.load().await, Err(StoreError::Format { .. })));
-    }
-
-    #[tokio::test]
-    async fn one_holds_the_lock_and_the_other_is_told_who() {
-        let (_folder, store) = store();
-        let lease = store.acquire(holder(1)).await.unwrap();
-        assert_eq!(store.holder().await.unwrap(), Some(holder(1)));
-        match store.acquire(holder(2)).await {
-            Err(AcquireError::Held(who)) => assert_eq!(who, holder(1)),
-            other => panic!("{other:?}"),
-        }
-        drop(lease);
-        assert_eq!(store.holder().await.unwrap(), None);
-        store.acquire(holder(2)).await.unwrap();
     }
 }

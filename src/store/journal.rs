@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -60,32 +60,41 @@ impl Journal {
     ///
     /// # Errors
     /// A file that is there already, or cannot be made.
-    pub fn create(path: &Path, redact: Redactor) -> std::io::Result<Self> {
+    pub(super) fn create(path: &Path, redact: Redactor) -> std::io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        Ok(Self::written_by(
-            Pen { file, seq: 0, prev: String::new(), broken: None, crash_at: crash_at() },
-            redact,
-        ))
+        Ok(Self::written_by(Pen::new(Paper::File(file)), redact))
     }
 
-    /// Continues the journal of a run that was cut short; a torn last line is cut off. Must be called within a tokio
+    /// Continues the journal of a run that was cut short, in a new file of the same name. Whoever still writes to the
+    /// old one (a process that was stopped, and lost its lease) cannot break the chain. Must be called within a tokio
     /// runtime.
     ///
     /// # Errors
     /// A file that cannot be read or written, or was changed since it was written ([`Broken`]).
-    pub fn reopen(path: &Path, redact: Redactor) -> std::io::Result<Self> {
+    pub(super) fn reopen(path: &Path, redact: Redactor) -> std::io::Result<Self> {
         let text = std::fs::read_to_string(path)?;
-        let torn = verify(&text).map_err(std::io::Error::other)?;
-        let whole = if torn { text.rfind('\n').map_or(0, |end| end + 1) } else { text.len() };
-        let read: Read<Value> = read(&text[..whole]).map_err(std::io::Error::other)?;
-        let file = OpenOptions::new().append(true).open(path)?;
-        file.set_len(whole as u64)?;
-        let last = read.records.last();
-        let (seq, prev) = last.map_or((0, String::new()), |last| (last.seq + 1, last.hash.clone()));
-        Ok(Self::written_by(Pen { file, seq, prev, broken: None, crash_at: crash_at() }, redact))
+        let (whole, seq, prev) = end_of(&text)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        new.write_all(&text.as_bytes()[..whole])?;
+        new.as_file().sync_all()?;
+        let file = new.persist(path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()?;
+        Ok(Self::written_by(Pen { seq, prev, ..Pen::new(Paper::File(file)) }, redact))
+    }
+
+    /// One that is kept in memory, after what is in `sheet` already.
+    ///
+    /// # Errors
+    /// [`Broken`], as for a file.
+    pub(super) fn in_memory(sheet: Sheet, redact: Redactor) -> std::io::Result<Self> {
+        let (whole, seq, prev) = end_of(&sheet.text())?;
+        sheet.0.lock().unwrap_or_else(PoisonError::into_inner).truncate(whole);
+        let pen = Pen { paper: Paper::Memory(sheet), seq, prev, broken: None, crash_at: None };
+        Ok(Self::written_by(pen, redact))
     }
 
     /// One that cannot be written.
@@ -95,7 +104,7 @@ impl Journal {
     #[cfg(test)]
     pub fn on_full_disk(redact: Redactor) -> Self {
         let file = OpenOptions::new().append(true).open("/dev/full").expect("every Linux has it");
-        Self::written_by(Pen { file, seq: 0, prev: String::new(), broken: None, crash_at: None }, redact)
+        Self::written_by(Pen { crash_at: None, ..Pen::new(Paper::File(file)) }, redact)
     }
 
     fn written_by(pen: Pen, redact: Redactor) -> Self {
@@ -157,11 +166,14 @@ async fn write_all(mut pen: Pen, mut queue: mpsc::UnboundedReceiver<Entry>) {
     let mut entries = Vec::new();
     while queue.recv_many(&mut entries, 256).await > 0 {
         let batch = std::mem::take(&mut entries);
-        let written = spawn_blocking(move || {
+        let in_memory = matches!(pen.paper, Paper::Memory(_));
+        let write = move || {
             let result = pen.write(&batch);
             (pen, batch, result)
-        });
-        let Ok((same, batch, result)) = written.await else { return };
+        };
+        // Memory is written at once: a simulated world has one thread, and must not depend on another's speed.
+        let written = if in_memory { Ok(write()) } else { spawn_blocking(write).await };
+        let Ok((same, batch, result)) = written else { return };
         pen = same;
         for entry in batch {
             entry.kept.map(|kept| kept.send(result.clone()));
@@ -169,9 +181,48 @@ async fn write_all(mut pen: Pen, mut queue: mpsc::UnboundedReceiver<Entry>) {
     }
 }
 
+/// What a journal is written on.
+enum Paper {
+    File(File),
+    Memory(Sheet),
+}
+
+impl Paper {
+    fn write(&mut self, lines: &str) -> std::io::Result<()> {
+        match self {
+            Self::File(file) => file.write_all(lines.as_bytes())?,
+            Self::Memory(sheet) => {
+                sheet.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(lines);
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        match self {
+            Self::File(file) => file.sync_data(),
+            Self::Memory(_) => Ok(()),
+        }
+    }
+}
+
+/// A journal's text in memory. Clones are the same sheet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sheet(Arc<Mutex<String>>);
+
+impl Sheet {
+    pub(super) fn of(text: String) -> Self {
+        Self(Arc::new(Mutex::new(text)))
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// The open file and the end of its chain.
 struct Pen {
-    file: File,
+    paper: Paper,
     seq: u64,
     prev: String,
     /// After a failed write the end of the file is unknown: nothing more is written.
@@ -184,6 +235,10 @@ fn crash_at() -> Option<u64> {
 }
 
 impl Pen {
+    fn new(paper: Paper) -> Self {
+        Self { paper, seq: 0, prev: String::new(), broken: None, crash_at: crash_at() }
+    }
+
     fn write(&mut self, entries: &[Entry]) -> Result<(), JournalLost> {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
@@ -198,14 +253,14 @@ impl Pen {
         for entry in entries {
             lines.push_str(&self.seal(&entry.record));
             if self.crash_at.is_some_and(|seq| seq < self.seq) {
-                self.file.write_all(lines.as_bytes())?;
-                self.file.sync_data()?;
+                self.paper.write(&lines)?;
+                self.paper.sync()?;
                 std::process::abort();
             }
         }
-        self.file.write_all(lines.as_bytes())?;
+        self.paper.write(&lines)?;
         if entries.iter().any(|entry| entry.kept.is_some()) {
-            self.file.sync_data()?;
+            self.paper.sync()?;
         }
         Ok(())
     }
@@ -282,6 +337,16 @@ pub fn verify(text: &str) -> Result<bool, Broken> {
         prev = seal_of(line, seq, &prev).map_err(|reason| Broken { seq, reason })?;
     }
     Ok(false)
+}
+
+/// Where the whole lines of a journal end, the number of its next record, and the seal that goes before it.
+fn end_of(text: &str) -> std::io::Result<(usize, u64, String)> {
+    let torn = verify(text).map_err(std::io::Error::other)?;
+    let whole = if torn { text.rfind('\n').map_or(0, |end| end + 1) } else { text.len() };
+    let read: Read<Value> = read(&text[..whole]).map_err(std::io::Error::other)?;
+    let last = read.records.last();
+    let (seq, prev) = last.map_or((0, String::new()), |last| (last.seq + 1, last.hash.clone()));
+    Ok((whole, seq, prev))
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {

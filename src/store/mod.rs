@@ -1,14 +1,32 @@
-//! Where the scheduling table, the lock and the journals are kept. `cli` opens a store, the engine commits through it.
+//! Where the scheduling table, the lease, the journals and the history are kept. `cli` and the monitor open a store, the
+//! engine commits through it.
 //!
-//! [`Store`] is what any backend must promise; [`FileStore`] is the one for a folder. Knows nothing of steps.
+//! [`Store`] is what any backend must promise; [`FileStore`] is the one for a folder, [`MemStore`] the one of a simulated
+//! world. Knows nothing of steps.
+//!
+//! ```text
+//! Keeper ── Store: FileStore │ MemStore ── desk ── tenure: may it be taken?
+//!   └────── Lease: is it still ours? ──────┘
+//! ```
 
+mod desk;
 mod file;
+mod history;
 pub mod journal;
-mod lock;
+mod keeper;
+mod lease;
+mod lease_file;
+mod memory;
+mod process;
+mod tenure;
+#[cfg(test)]
+mod tests;
+mod update;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
@@ -16,11 +34,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::table::Table;
 use crate::site::id::RunId;
+use journal::{Journal, Redactor};
 
 pub use file::FileStore;
-pub use lock::Lease;
+pub use history::{Entry, History};
+pub use keeper::Keeper;
+pub use lease::{Lease, Loss};
+pub use memory::MemStore;
+pub use update::update;
 
-/// The scheduling table under compare-and-set, and the right to act, held by one at a time.
+/// The scheduling table under compare-and-set, the right to act, held by one at a time, and a journal per run.
 pub trait Store: Send + Sync {
     /// The table; an empty one of revision 0 where none was ever written.
     fn load(&self) -> BoxFuture<'_, Result<Table, StoreError>>;
@@ -29,18 +52,42 @@ pub trait Store: Send + Sync {
     /// (that of `table` itself does not matter).
     fn commit(&self, expected: u64, table: Table) -> BoxFuture<'_, Result<u64, CommitError>>;
 
-    /// Takes the right to act. It lasts until the lease is dropped, or the process ends.
-    fn acquire(&self, holder: Holder) -> BoxFuture<'_, Result<Lease, AcquireError>>;
+    /// Takes the right to act, until the lease is released or was not renewed for `ttl`. A holder that is gone from this
+    /// machine is replaced at once. One that is silent is watched: its first sign of life is [`AcquireError::Held`],
+    /// and after its own ttl without one the lease is taken. A standby calls this again and again.
+    fn acquire(&self, holder: Holder, ttl: Duration) -> BoxFuture<'_, Result<Lease, AcquireError>>;
 
-    /// Who has the right to act just now.
-    fn holder(&self) -> BoxFuture<'_, Result<Option<Holder>, StoreError>>;
+    /// Makes the lease last for its ttl from now on. [`Keeper`] does it in time.
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), RenewError>>;
 
-    /// The folder with one journal per run, `RUNID.jsonl`.
-    fn runs(&self) -> &Path;
+    /// Gives the lease back. Harmless if it was lost.
+    fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Who has the right to act. Waits for a sign of life of the holder, for half of its ttl at most.
+    fn holder(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>>;
+
+    /// Begins the journal of a run. Must be called within a tokio runtime, as [`Store::reopen_journal`].
+    ///
+    /// # Errors
+    /// One that is there already, or cannot be made.
+    fn create_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal>;
+
+    /// Continues the journal of a run that was cut short, without a torn last line. Whoever still writes to it writes
+    /// to nothing from now on.
+    ///
+    /// # Errors
+    /// One that cannot be read or written, or was changed since it was written ([`journal::Broken`]).
+    fn reopen_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal>;
+
+    /// What a run's journal says, for [`journal::read`].
+    fn journal(&self, run: &RunId) -> std::io::Result<String>;
+
+    /// Every run that has a journal, in the order they began.
+    fn runs(&self) -> std::io::Result<Vec<RunId>>;
 }
 
-/// Who acts: kept beside the lock, so that a refusal can name them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who acts: kept with the lease, so that a refusal can name them. Made by [`Holder::this_process`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The login name.
     pub who: String,
@@ -51,6 +98,15 @@ pub struct Holder {
     pub since: String,
     /// The command line, for people.
     pub command: String,
+    /// Whether it is a monitor, which will hold it for long.
+    #[serde(default)]
+    pub monitor: bool,
+    /// Boot id and pid namespace: with `pid` and `started`, which process it is. Empty: not known.
+    #[serde(default)]
+    pub machine: String,
+    /// Clock ticks from the machine's boot to the start of the process.
+    #[serde(default)]
+    pub started: u64,
 }
 
 impl std::fmt::Display for Holder {
@@ -59,13 +115,24 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// Who has the lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub holder: Holder,
+    pub term: u64,
+    /// A sign of life was seen; without one it is gone, stopped or cut off, and will lapse.
+    pub fresh: bool,
+}
+
 /// The store itself fails.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("failed to {what} {}", .path.display())]
     Io { what: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("{} is not a scheduling table", .path.display())]
-    Format { path: PathBuf, source: serde_json::Error },
+    #[error("{} is not {what}", .path.display())]
+    Format { path: PathBuf, what: &'static str, source: serde_json::Error },
+    #[error("the store cannot be reached")]
+    Unreachable,
 }
 
 /// A table that could not be replaced.
@@ -81,19 +148,30 @@ pub enum CommitError {
 #[derive(Debug, thiserror::Error)]
 pub enum AcquireError {
     #[error("held by {0}")]
-    Held(Holder),
+    Held(Box<Holder>),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A name for a run that starts at `now`, in the folder `runs`. Names sort in the order the runs began, also where a
+/// The right to act was not prolonged.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// For good.
+    #[error(transparent)]
+    Lost(#[from] Loss),
+    /// It may work the next time, until the lease lapses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A name for a run that starts at `now`, in this store. Names sort in the order the runs began, also where a
 /// clock was set back meanwhile.
 ///
 /// # Panics
 /// Never: time and digits make a name.
-pub fn new_run_id(runs: &Path, now: jiff::Timestamp) -> RunId {
+pub fn new_run_id(store: &dyn Store, now: jiff::Timestamp) -> RunId {
     let random = RandomState::new().build_hasher().finish() & 0xffff;
-    let after = newest(runs).map_or(now, |newest| now.max(newest + SignedDuration::from_millis(1)));
+    let after = newest(store).map_or(now, |newest| now.max(newest + SignedDuration::from_millis(1)));
     let name = format!("{}-{random:04x}", after.strftime(RUN_TIME));
     RunId::try_from(name).expect("digits, letters, a dot and a dash are allowed in a run's name")
 }
@@ -101,34 +179,13 @@ pub fn new_run_id(runs: &Path, now: jiff::Timestamp) -> RunId {
 /// The time in a run's name.
 const RUN_TIME: &str = "%Y%m%dT%H%M%S.%3fZ";
 
-/// When the newest run of the folder began, by its name.
-fn newest(runs: &Path) -> Option<jiff::Timestamp> {
-    let names = std::fs::read_dir(runs).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let times = names.filter_map(|name| {
-        let (time, _) = name.split_once("Z-")?;
+/// When the newest run began, by its name.
+fn newest(store: &dyn Store) -> Option<jiff::Timestamp> {
+    let runs = store.runs().ok()?;
+    let times = runs.iter().filter_map(|run| {
+        let (time, _) = run.as_str().split_once("Z-")?;
         let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.f", time).ok()?;
         Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     });
     times.max()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn run_ids_sort_in_the_order_the_runs_began() {
-        let runs = tempfile::tempdir().unwrap();
-        let begin = |millis| {
-            let run = new_run_id(runs.path(), jiff::Timestamp::from_millisecond(millis).unwrap());
-            std::fs::write(runs.path().join(format!("{run}.jsonl")), "").unwrap();
-            run
-        };
-        let first = begin(1_795_417_503_007);
-        assert!(first.as_str().starts_with("20261123T070503.007Z-"), "{first}");
-        // The same millisecond, and a clock that was set back by a day.
-        let (second, third) = (begin(1_795_417_503_007), begin(1_795_331_103_000));
-        assert!(third.as_str().starts_with("20261123T070503.009Z-"), "{third}");
-        assert!(first < second && second < third);
-    }
 }

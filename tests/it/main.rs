@@ -11,6 +11,7 @@ mod inventory;
 mod lab;
 mod language;
 mod layers;
+mod leases;
 mod modules;
 mod process;
 mod schema;

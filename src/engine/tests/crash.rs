@@ -6,11 +6,17 @@ use tokio::sync::mpsc;
 
 use super::super::event::RunEnd;
 use super::super::record::{Record, StepStatus, Story};
-use super::super::recover::{Recovery, close, decide, open_run, unwind};
+use super::super::recover::{OpenRun, Recovery, close, decide, open_runs, unwind};
 use super::super::rig::{Rig, plan, sets, web};
 use super::switchover;
 use crate::plan::{Operation, StepRef};
 use crate::store::{Store, journal};
+
+fn the_open_run(rig: &Rig) -> OpenRun {
+    let mut open = open_runs(&rig.store).unwrap();
+    assert_eq!(open.len(), 1);
+    open.remove(0)
+}
 
 /// The hosts as the words of a log leave them.
 fn replay(rig: &Rig, log: &[(u128, String, String)], words: usize) {
@@ -31,7 +37,7 @@ async fn a_journal_cut_after_any_record_is_taken_back_or_finished() {
     rig.world.state().set.extend(["h1:address".to_owned(), "h1:process".to_owned()]);
     let whole = rig.run(&switchover()).await;
     assert_eq!(whole.ending.end, RunEnd::Done);
-    let path = rig.store.runs().join(format!("{}.jsonl", rig.options.run));
+    let path = rig.store.journal_path(&rig.options.run);
     let text = std::fs::read_to_string(&path).unwrap();
     let log = rig.world.state().log.clone();
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -42,7 +48,7 @@ async fn a_journal_cut_after_any_record_is_taken_back_or_finished() {
         // The crash may have come just before, or after, whatever the last intent announced.
         for words in 0..=log.len() {
             replay(&rig, &log, words);
-            let open = open_run(&rig.store).unwrap().unwrap();
+            let open = the_open_run(&rig);
             assert_eq!(open.services, [web()].into());
             let recovery = decide(&open.story, &web());
             seen.insert(match &recovery {
@@ -60,7 +66,7 @@ async fn a_journal_cut_after_any_record_is_taken_back_or_finished() {
             assert!(matches!(ending.end, RunEnd::Undone { .. }), "cut {cut}, {words} words: {ending:?}");
             let set: Vec<String> = rig.world.state().set.iter().cloned().collect();
             assert_eq!(set, ["h1:address", "h1:process"], "cut {cut}, {words} words");
-            assert_eq!(open_run(&rig.store).unwrap(), None);
+            assert_eq!(open_runs(&rig.store).unwrap(), []);
             std::fs::write(&path, &cut_text).unwrap();
         }
     }
@@ -81,22 +87,22 @@ async fn a_later_run_or_a_word_closes_an_open_one() {
     let mut rig = Rig::new();
     rig.options.run = "r1".try_into().unwrap();
     let _ = rig.run(&plan(vec![sets("h1", "a")], None)).await;
-    let path = rig.store.runs().join("r1.jsonl");
+    let path = rig.store.journal_path(&rig.options.run);
     let text = std::fs::read_to_string(&path).unwrap();
     let cut = text.split_inclusive('\n').take(2).collect::<String>();
     std::fs::write(&path, &cut).unwrap();
-    let open = open_run(&rig.store).unwrap().unwrap();
+    let open = the_open_run(&rig);
     assert_eq!((open.run.as_str(), open.torn), ("r1", false));
     assert_eq!(open.plan.operation, Operation::Switchover);
 
-    close(&open, "resumed as r2", rig.options.redact.clone()).await.unwrap();
-    assert_eq!(open_run(&rig.store).unwrap(), None);
+    close(&rig.store, &open, "resumed as r2", rig.options.redact.clone()).await.unwrap();
+    assert_eq!(open_runs(&rig.store).unwrap(), []);
 
     std::fs::write(&path, format!("{cut}{{\"seq\": 2, \"at")).unwrap();
-    assert!(open_run(&rig.store).unwrap().unwrap().torn);
+    assert!(the_open_run(&rig).torn);
     rig.options.run = "r2".try_into().unwrap();
     let _ = rig.run(&plan(vec![sets("h1", "a")], None)).await;
-    assert_eq!(open_run(&rig.store).unwrap(), None, "a later run has seen to the service");
+    assert_eq!(open_runs(&rig.store).unwrap(), [], "a later run has seen to the service");
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,16 +113,16 @@ async fn an_undo_whose_secret_the_journal_does_not_keep_is_left_to_a_person() {
         script.undo = Some("unset a s3cret".to_owned());
     }
     let _ = rig.run(&plan(vec![step], None)).await;
-    let path = rig.store.runs().join(format!("{}.jsonl", rig.options.run));
+    let path = rig.store.journal_path(&rig.options.run);
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.split_inclusive('\n').take(2).collect::<String>()).unwrap();
-    let open = open_run(&rig.store).unwrap().unwrap();
+    let open = the_open_run(&rig);
     let (sink, _events) = mpsc::unbounded_channel();
     let redact = rig.options.redact.clone();
     let ending = unwind(&open, &open.services, rig.tools(), redact, sink, &rig.interrupt).await.unwrap();
     assert!(matches!(ending.end, RunEnd::Stuck { .. }));
     assert!(ending.manual[0].why.contains("secret"));
-    assert!(open_run(&rig.store).unwrap().is_some(), "there is still something to do");
+    assert!(!open_runs(&rig.store).unwrap().is_empty(), "there is still something to do");
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +161,7 @@ async fn without_a_journal_nothing_is_begun() {
 #[tokio::test(start_paused = true)]
 async fn an_old_journal_is_never_written_over() {
     let rig = Rig::new();
-    let path = rig.store.runs().join(format!("{}.jsonl", rig.options.run));
+    let path = rig.store.journal_path(&rig.options.run);
     std::fs::write(&path, "precious").unwrap();
     let (sink, _events) = mpsc::unbounded_channel();
     let started = super::super::run(&switchover(), rig.tools(), &rig.options, sink, &rig.interrupt).await;

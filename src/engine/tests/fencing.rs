@@ -9,6 +9,7 @@ use super::super::record::Record;
 use super::super::rig::{Ran, Rig, host, plan, sets, step, web};
 use super::super::script::Reach;
 use super::{commit, gives_up, hopeful};
+use crate::store::Store;
 use crate::module::fence::{Device, Fence};
 use crate::plan::{Plan, PlanStep, StepRef, Wait, Work};
 use crate::site::inventory::{Confirms, FenceAction};
@@ -82,7 +83,7 @@ async fn a_host_is_fenced_when_it_neither_releases_nor_is_silent() {
     );
     let named = at(|record| matches!(record, Record::Evidence { evidence: Fenced, .. }));
     assert!(intent < outcome && outcome < named);
-    assert!(!std::fs::read_to_string(rig.store_journal()).unwrap().contains("s3cret"));
+    assert!(!rig.store.journal(&rig.options.run).unwrap().contains("s3cret"));
 }
 
 #[tokio::test(start_paused = true)]

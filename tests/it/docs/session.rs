@@ -95,7 +95,7 @@ fn turns(block: &Block) -> Vec<Turn> {
 /// A line without what differs from run to run.
 fn vague(line: &str) -> String {
     let words = [
-        (r"\d{8}T\d{6}Z-[0-9a-f]{4}", "RUN"),
+        (r"\d{8}T\d{6}(\.\d+)?Z-[0-9a-f]{4}", "RUN"),
         (r#""(index|seq|at_ms|duration_ms)":\d+"#, "$1"),
         (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "WHEN"),
         (r"\b\d+(\.\d+)? ?(ms|s)\b", "TIME"),
