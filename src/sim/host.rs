@@ -52,6 +52,10 @@ pub(super) struct Process {
     /// The words it was started with; kept when it ends.
     pub launch: Option<String>,
     pub state: State,
+    /// It runs only because it was started to be put to sleep.
+    pub starting: bool,
+    /// Tells one start from another.
+    pub born: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
