@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Common, DoctorArgs};
+use super::doctor_fences::Fences;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
@@ -79,11 +80,13 @@ impl Doctor<'_> {
         let mut going: FuturesUnordered<_> = hosts.iter().map(|host| self.visit(host)).collect();
         let mut reports = BTreeMap::new();
         let mut visits = Visits::new();
-        while let Some((host, seen)) = going.next().await {
-            let report = match &seen {
+        while let Some((host, seen, fences)) = going.next().await {
+            let mut report = match &seen {
                 Ok((visit, needs)) => report_of(visit, needs),
                 Err(closed) => closed_report(&host, closed),
             };
+            let reached = report.reachable;
+            report.findings.extend(fences.findings(self.session, reached));
             self.show(&text::host(&report, self.detail()));
             reports.insert(host.clone(), report);
             visits.extend(seen.ok().map(|seen| (host, seen)));
@@ -91,8 +94,10 @@ impl Doctor<'_> {
         (hosts.iter().filter_map(|host| reports.remove(host)).collect(), visits)
     }
 
-    async fn visit(&self, host: &HostName) -> (HostName, Result<(Visit, Needs), Closed>) {
-        (host.clone(), self.look(host).await)
+    async fn visit(&self, host: &HostName) -> (HostName, Result<(Visit, Needs), Closed>, Fences) {
+        let fences = Fences::ask(self.session, &self.services, host);
+        let (seen, fences) = tokio::join!(self.look(host), fences);
+        (host.clone(), seen, fences)
     }
 
     async fn look(&self, host: &HostName) -> Result<(Visit, Needs), Closed> {

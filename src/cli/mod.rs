@@ -5,6 +5,7 @@ mod check;
 mod confirm_dead;
 mod connect;
 mod doctor;
+mod doctor_fences;
 mod exit;
 mod failure;
 mod fencer;

@@ -21,6 +21,7 @@ use crate::plan::table::Table;
 use crate::plan::{Operation, Planner, Request};
 use crate::site::Site;
 use crate::site::id::{HostName, ServiceName};
+use crate::site::inventory::FenceDevice;
 use crate::site::secret::{Redactor, Secret, SecretSource};
 use crate::store::{AcquireError, FileStore, Holder, Keeper, Store};
 use crate::transport::{Router, Transport};
@@ -61,7 +62,8 @@ impl Session {
         let store = store(&site)?;
         let transport = connect::router(common, &site, &hosts)?;
         let agents = Agents::new(site.root.clone());
-        Ok(Self { site, store, transport, agents, secrets, redactor: Arc::new(redactor), hosts, lease: None })
+        let redactor = Arc::new(redactor);
+        Ok(Self { site, store, transport, agents, secrets, redactor, hosts, lease: None })
     }
 
     /// Takes the right to act, or says who has it. It is kept until [`Session::close`].
@@ -202,7 +204,17 @@ fn secrets(site: &Site, services: &[ServiceName]) -> Result<(Map<String, Value>,
         values.insert(name.clone(), secret.expose().into());
         all.push(secret);
     }
+    all.extend(passwords(site));
     Ok((values, Redactor::new(&all)))
+}
+
+/// Passwords of fence devices that the inventory holds in clear: shown to nobody all the same.
+fn passwords(site: &Site) -> Vec<Secret> {
+    let devices = site.inventory.hosts().flat_map(|host| site.inventory.extras(host, &mut Vec::new()).fence);
+    let options = devices.flat_map(|device| device.options);
+    let written =
+        options.filter(|(name, value)| FenceDevice::is_sensitive(name) && !value.to_string().contains("{{"));
+    written.filter_map(|(_, value)| Secret::new(&value.to_string()).ok()).collect()
 }
 
 fn resolve(

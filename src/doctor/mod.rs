@@ -9,6 +9,7 @@
 
 mod answer;
 mod clock;
+pub mod fence;
 mod finding;
 pub mod host;
 pub mod login;

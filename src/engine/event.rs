@@ -54,6 +54,9 @@ pub enum EventKind {
         duration_ms: u64,
         #[serde(default)]
         diff: Option<String>,
+        /// The run does not depend on its success: a look whose answer is used, a host that may be dead.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        advisory: bool,
     },
     Evidence {
         service: ServiceName,

@@ -86,12 +86,12 @@ impl Dispatcher<'_> {
         // Only the second signal ends it half-way.
         let (tools, cancel, fence) = (self.tools, self.root.clone(), fence.clone());
         let fenced = async move {
-            let how = match kept.await {
-                Err(lost) => Fenced::Unrecorded(lost.to_string()),
-                Ok(()) => tokio::select! {
-                    () = cancel.cancelled() => Fenced::Stopped,
-                    outcome = tools.fencer.fence(&fence) => Fenced::Done(outcome),
-                },
+            if let Err(lost) = kept.await {
+                return Message::Fenced { step, how: Fenced::Unrecorded(lost.to_string()) };
+            }
+            let how = tokio::select! {
+                () = cancel.cancelled() => Fenced::Stopped,
+                outcome = tools.fencer.fence(&fence) => Fenced::Done(outcome),
             };
             Message::Fenced { step, how }
         };

@@ -39,7 +39,7 @@ impl Dispatcher<'_> {
             Work::Join => self.end(step, Outcome::Ok, ""),
             Work::Script(script) if looking && script.look.is_none() => self.pass_over(step),
             Work::Probe(_) | Work::Fence(_) | Work::Wait(_) | Work::Commit(_) if looking => {
-                self.pass_over(step)
+                self.pass_over(step);
             }
             Work::Script(_) => self.send(step),
             Work::Probe(what) => {

@@ -207,6 +207,7 @@ impl Dispatcher<'_> {
             detail: self.teller.redacted(detail),
             duration_ms,
             diff,
+            advisory: planned.advisory,
         });
         self.recap.count(planned.host.as_ref(), result, planned.advisory);
         if let Some(name) = &planned.register {

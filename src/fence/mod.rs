@@ -23,12 +23,14 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// host may be on again.
 const FRESH: Duration = Duration::from_secs(30);
 
+type Confirmed = Option<(Instant, String)>;
+
 /// The agents of one site.
 pub struct Agents {
     /// Paths of agents are relative to this.
     root: PathBuf,
     /// Held while a host is being fenced; when it was last confirmed, and in which words.
-    hosts: Mutex<BTreeMap<HostName, Arc<Mutex<Option<(Instant, String)>>>>>,
+    hosts: Mutex<BTreeMap<HostName, Arc<Mutex<Confirmed>>>>,
 }
 
 impl Agents {

@@ -113,7 +113,7 @@ impl Composer<'_> {
         if !fences {
             let stranded = self.data() == DataPolicy::SharedWrite
                 && self.facts(from).is_none()
-                && self.planner.table.confirmed_dead.get(from).is_none()
+                && !self.planner.table.confirmed_dead.contains_key(from)
                 && !evidence.is_empty();
             let note = format!(
                 "{from} does not answer and has no fence device: only its own release or a person's word will do"

@@ -17,6 +17,9 @@ use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::{EvidenceKind, Phase};
 use crate::site::quantity::TimeSpan;
 
+/// A plan does not wait longer than this for a lease to run out.
+const LONGEST_WAIT_MS: u64 = 60_000;
+
 /// What the one who renews a lease knows of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseFact {
@@ -26,8 +29,9 @@ pub struct LeaseFact {
     /// Until the host's kernel has dropped the address at the latest, counted from the last renewal that may have
     /// arrived; a margin for two clocks that differ in speed included. 0: it has.
     pub remaining_ms: u64,
-    /// Since that renewal was sent.
-    pub renewed_ago_ms: u64,
+    /// Since that renewal was sent, if it is known.
+    #[serde(default)]
+    pub renewed_ago_ms: Option<u64>,
 }
 
 impl LeaseFact {
@@ -102,13 +106,14 @@ impl Composer<'_> {
     /// The lease that ran out, or will before long.
     pub(super) fn lease_expired(&mut self, from: &HostName) -> Option<Alternative> {
         let fact = self.planner.request.leases.get(self.service())?.clone();
-        if fact.host != *from || fact.remaining_ms > fact.lease_ms {
+        if fact.host != *from || fact.remaining_ms > LONGEST_WAIT_MS {
             return None;
         }
         let lease = fact.lease();
         let (steps, words): (Vec<StepRef>, String) = if fact.remaining_ms == 0 {
-            let ago = TimeSpan::from_millis(fact.renewed_ago_ms / 1000 * 1000);
-            (Vec::new(), format!("the address lease of {lease} was last renewed {ago} ago"))
+            let ago = fact.renewed_ago_ms.map(|ms| TimeSpan::from_millis(ms / 1000 * 1000));
+            let how = ago.map_or("has run out".to_owned(), |ago| format!("was last renewed {ago} ago"));
+            (Vec::new(), format!("the address lease of {lease} {how}"))
         } else {
             let wait = Wait { at_most_ms: fact.remaining_ms, or_end_of: Vec::new() };
             (vec![self.wait("wait-for-lease", wait)], format!("the address lease of {lease} ran out"))

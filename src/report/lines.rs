@@ -68,8 +68,8 @@ impl<W: Write, R: Write> Lines<W, R> {
 
 /// The line that says how a step ended.
 pub(super) fn step_line(event: &EventKind) -> Option<String> {
-    let EventKind::StepEnded { step, result, detail, duration_ms, .. } = event else { return None };
-    let (word, sign) = words::result(*result);
+    let EventKind::StepEnded { step, result, detail, duration_ms, advisory, .. } = event else { return None };
+    let (word, sign) = words::result(*result, *advisory);
     let detail = if detail.is_empty() { String::new() } else { format!(": {}", detail.trim_end()) };
     Some(format!("{sign} {} {word} ({}){detail}", words::step(step), words::duration(*duration_ms)))
 }

@@ -5,9 +5,12 @@ use std::fmt::Write;
 use crate::engine::event::{HostRecap, ManualCommand, RunEnd, StepResult};
 use crate::plan::StepRef;
 
-/// A result in one word, and a sign that says the same without colour.
-pub fn result(result: StepResult) -> (&'static str, char) {
+/// A result in a word or two, and a sign that says the same without colour. What an `advisory` step says is an answer,
+/// also when it is no.
+pub fn result(result: StepResult, advisory: bool) -> (&'static str, char) {
     match result {
+        StepResult::Failed if advisory => ("said no", '-'),
+        StepResult::TimedOut if advisory => ("timed out", '-'),
         StepResult::Ok => ("ok", '='),
         StepResult::Changed => ("changed", '~'),
         StepResult::Skipped => ("skipped", '.'),

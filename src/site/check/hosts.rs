@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Subject;
 use super::pool::{Pool, PoolHost};
+use super::{Subject, fences};
 use crate::site::Site;
 use crate::site::diagnostic::{Diagnostic, Severity};
 use crate::site::id::HostName;
@@ -34,11 +34,16 @@ pub(super) fn check_inventory(site: &Site, out: &mut Vec<Diagnostic>) {
     let mut found = Vec::new();
     for host in site.inventory.hosts() {
         site.inventory.connection(host, &ConnectionDefaults::default(), &render, &mut found);
-        site.inventory.extras(host, &mut found);
+        let extras = site.inventory.extras(host, &mut found);
+        fences::check_host(site, host, &extras.fence, &mut found);
     }
     // A group's variable is looked at once for each of its hosts.
     let mut seen = HashSet::new();
-    out.extend(found.into_iter().filter(|diagnostic| seen.insert((diagnostic.code, diagnostic.span))));
+    let key = |diagnostic: &Diagnostic| {
+        let unplaced = diagnostic.span.is_none().then(|| diagnostic.message.clone());
+        (diagnostic.code, diagnostic.span, unplaced)
+    };
+    out.extend(found.into_iter().filter(|diagnostic| seen.insert(key(diagnostic))));
 }
 
 /// The playbook's hosts. A pattern that cannot be meant, or means nobody, is reported.

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod conflicts;
+mod fences;
 mod files;
 mod hosts;
 mod names;
@@ -53,6 +54,7 @@ pub fn check(site: &Site) -> Vec<Diagnostic> {
             hosts::check,
             addresses::check,
             policy::check,
+            fences::check,
             prudence::check,
         ] {
             family(&subject, &mut out);
