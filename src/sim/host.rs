@@ -16,6 +16,8 @@ pub(super) struct Host {
     pub name: HostName,
     /// Off: no packet is answered, nothing runs.
     pub up: bool,
+    /// A device turned it off: it stays off until somebody turns it on.
+    pub fenced: bool,
     /// One more with each boot.
     pub boot: u64,
     /// Programs stand still; the kernel goes on answering.
@@ -84,6 +86,7 @@ impl Host {
         Self {
             name,
             up: true,
+            fenced: false,
             boot: 1,
             frozen: false,
             mute: false,
