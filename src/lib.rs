@@ -14,3 +14,4 @@ pub mod site;
 pub mod store;
 pub mod template;
 pub mod transport;
+pub mod watch;

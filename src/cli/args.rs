@@ -105,6 +105,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show services and hosts
     Status,
+    /// Notice failures, take over, and choose the next secondary, unattended
+    Watch(WatchArgs),
     /// Finish or take back a run that was cut short
     Recover(RecoverArgs),
     /// Say that a host is dead and stays so: evidence for a failover
@@ -194,6 +196,31 @@ pub struct DoctorArgs {
     /// Only the hosts of these services
     #[arg(value_name = "SERVICE")]
     pub services: Vec<ServiceName>,
+}
+
+/// Flags of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Take the lease, do one full round, and leave (for cron)
+    #[arg(long)]
+    pub once: bool,
+    /// Time between two looks, instead of every playbook's own
+    #[arg(long, value_name = "TIME")]
+    pub interval: Option<TimeSpan>,
+    /// Only write down the plans that would run
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub mode: Option<WatchMode>,
+    /// Write down everything the monitor is told and decides, for `reveille replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WatchMode {
+    /// Act where the playbook allows it
+    Auto,
+    /// Act nowhere
+    PlanOnly,
 }
 
 #[derive(Debug, Args)]

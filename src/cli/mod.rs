@@ -21,6 +21,7 @@ mod schema;
 mod session;
 mod site;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -76,6 +77,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Teardown(args) => operation::run(common, crate::plan::Operation::Teardown, &args).await,
         Command::Plan(args) => plan::run(common, &args).await,
         Command::Status => status::run(common).await,
+        Command::Watch(args) => watch::run(common, &args).await,
         Command::Recover(args) => recover::run(common, &args).await,
         Command::ConfirmDead(args) => confirm_dead::run(common, &args).await,
         Command::Pause(args) => pause::pause(common, &args).await,

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::args::{Common, RunArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::run::{self, Outcome};
+use super::run;
 use super::session::Session;
 use super::{output, plan};
 use crate::doctor::Needs;
-use crate::engine::event::RunEnd;
+use crate::engine::next_attempt;
 use crate::plan::facts::{HostFacts, SiteFacts};
-use crate::plan::table::{Role, Table};
+use crate::plan::table::Table;
 use crate::plan::{Operation, Plan, PlanError, Request, ServicePlan, render};
 
 pub async fn run(common: &Common, operation: Operation, args: &RunArgs) -> Result<Exit, Failure> {
@@ -65,7 +65,7 @@ pub async fn attempts(
             output::note(&render::text::summary(&plan));
         }
         let outcome = run::run(common, session, &plan, &table, args, &request).await?;
-        match next(&mut request, &plan, &outcome) {
+        match next_attempt(&mut request, &plan, &outcome.end, outcome.moved) {
             Some(words) => output::note(&format!("warning: {words}")),
             // An attempt that works makes up for earlier ones that were taken back.
             None => return Ok(Exit::from(&outcome.end)),
@@ -100,6 +100,7 @@ pub fn request(
         escalate: common.become_root,
         tried: BTreeMap::new(),
         leases: BTreeMap::new(),
+        lighter_than: None,
     })
 }
 
@@ -116,7 +117,7 @@ pub async fn prepared(session: &Session, request: &Request) -> Result<(Plan, Tab
 
 /// Programs that a host must have to be chosen: those that the steps of a service run on every host of its pool, and
 /// do not bring themselves.
-fn programs(session: &Session, request: &Request) -> Vec<String> {
+pub fn programs(session: &Session, request: &Request) -> Vec<String> {
     let (table, facts) = (Table::default(), SiteFacts::new());
     let planner = session.planner(&table, &facts, request.clone());
     let mut wanted = BTreeSet::new();
@@ -178,30 +179,5 @@ fn question(operation: Operation, service: &ServicePlan) -> Option<String> {
             Some(format!("{primary} answers and {name} runs there: fail over all the same?"))
         }
         Operation::Deploy | Operation::Switchover | Operation::Reprotect => None,
-    }
-}
-
-/// What to try next after a run that did not end well, if anything.
-fn next(request: &mut Request, plan: &Plan, outcome: &Outcome) -> Option<String> {
-    let service = plan.services.first()?;
-    match &outcome.end {
-        RunEnd::Undone { because } if request.operation == Operation::Failover && request.to.is_none() => {
-            let to = service.to.clone()?;
-            let words = format!("{to} failed as {}; the next host is tried: {because}", Role::Primary);
-            request.tried.insert(to, because.clone());
-            Some(words)
-        }
-        RunEnd::Undone { because } | RunEnd::Stuck { because }
-            if outcome.moved && service.secondary.is_some() && request.operation != Operation::Teardown =>
-        {
-            let secondary = service.secondary.clone()?;
-            let words =
-                format!("{secondary} failed as {}; the next host is tried: {because}", Role::Secondary);
-            request.tried.insert(secondary, because.clone());
-            request.operation = Operation::Reprotect;
-            request.to = None;
-            Some(words)
-        }
-        _ => None,
     }
 }

@@ -48,7 +48,9 @@ pub async fn resume(common: &Common, args: &ResumeArgs) -> Result<Exit, Failure>
             Some(_) => format!("{scope} is not paused any more"),
             None => format!("{scope} was not paused"),
         });
-        others.iter().for_each(|pause| output::note(&format!("note: {pause}")));
+        for pause in others {
+            output::note(&format!("note: {pause}"));
+        }
     }
     Ok(Exit::Done)
 }
@@ -63,7 +65,9 @@ pub async fn ack(common: &Common, args: &AckArgs) -> Result<Exit, Failure> {
         output::note(&match forgotten {
             None => format!("{service}: there was nothing to acknowledge"),
             Some(memory) => match memory.latched {
-                Some(latch) => format!("{service} may be taken over again; what failed was: {}", latch.because),
+                Some(latch) => {
+                    format!("{service} may be taken over again; what failed was: {}", latch.because)
+                }
                 None => format!("{service}: hold-down and budget begin anew"),
             },
         });

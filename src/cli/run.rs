@@ -14,10 +14,10 @@ use super::prober::Client;
 use super::session::{self, Session};
 use crate::engine::event::{Event, EventKind, RunEnd};
 use crate::engine::recover::{self, OpenRun};
-use crate::engine::{self, Fault, Inject, Interrupt, Late, Moment, Reach, RunOptions, Tools};
+use crate::engine::{self, Fault, Inject, Interrupt, LatePlan, Moment, Reach, RunOptions, Tools};
 use crate::plan::facts::SiteFacts;
 use crate::plan::table::Table;
-use crate::plan::{Operation, Plan, Planner, Request, StepRef, UndoWork, Work};
+use crate::plan::{Operation, Plan, Request, StepRef};
 use crate::report::{JsonLines, Lines, Progress, Report, Volume};
 use crate::site::id::{HostName, ServiceName};
 use crate::store::{new_run_id, update};
@@ -189,20 +189,4 @@ async fn forget_confirmations(
     update(&session.store, |table| table.confirmed_dead.retain(|host, _| !dead.contains(&host)))
         .await
         .map_err(Failure::internal)
-}
-
-/// Compiles steps whose inputs only the run itself produces.
-struct LatePlan<'a> {
-    plan: &'a Plan,
-    planner: Planner<'a>,
-}
-
-impl Late for LatePlan<'_> {
-    fn compile(
-        &self,
-        step: &StepRef,
-        registers: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<(Work, UndoWork), String> {
-        self.planner.late(self.plan, step, registers).map_err(|error| error.to_string())
-    }
 }

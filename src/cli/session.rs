@@ -256,7 +256,7 @@ pub fn origin() -> Origin {
     Origin { who, host, argv: std::env::args().collect() }
 }
 
-fn holder() -> Holder {
+pub fn holder() -> Holder {
     let Origin { who, host, argv, .. } = origin();
     Holder::this_process(who, host, argv.join(" "))
 }

@@ -139,20 +139,22 @@ impl<'a> Dispatcher<'a> {
 
     /// So that `status` says it, also from another machine.
     async fn mark_stuck(&mut self) {
-        let stuck = self
+        let stuck: Vec<ServiceName> = self
             .branches
             .iter()
-            .filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)) && !branch.is_given_up());
-        for branch in stuck {
+            .filter(|branch| matches!(branch.unwinding, Unwinding::Incomplete(_)) && !branch.is_given_up())
+            .map(|branch| branch.service.clone())
+            .collect();
+        for service in stuck {
+            let (run, epoch) = (self.options.run.clone(), self.epoch(&service));
             let stuck = |now: Option<&Row>| {
-                let (state, last_run) = (ServiceState::Stuck, Some(self.options.run.clone()));
-                let epoch = self.epoch(&branch.service);
+                let (state, last_run) = (ServiceState::Stuck, Some(run.clone()));
                 let none = || Row { primary: None, secondary: None, epoch, state, last_run: None };
                 Ok(Row { state, last_run, ..now.cloned().unwrap_or_else(none) })
             };
-            let step = StepRef(format!("{}/-/stuck", branch.service));
-            if let Err(why) = self.clerk.change(&step, &branch.service, Unrecorded::GoOn, stuck).await {
-                self.teller.notice(Level::Warning, &format!("{} is not marked stuck: {why}", branch.service));
+            let step = StepRef(format!("{service}/-/stuck"));
+            if let Err(why) = self.clerk.change(&step, &service, Unrecorded::GoOn, stuck).await {
+                self.teller.notice(Level::Warning, &format!("{service} is not marked stuck: {why}"));
             }
         }
     }

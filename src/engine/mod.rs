@@ -9,6 +9,7 @@
 //!                                     └── markers: whose output     recover: the same, from a journal
 //! ```
 
+mod again;
 mod batch;
 mod branch;
 mod closing;
@@ -24,6 +25,7 @@ mod inject;
 mod interrupt;
 mod job;
 mod landing;
+mod late;
 mod launch;
 mod markers;
 mod ports;
@@ -41,8 +43,10 @@ mod tests;
 mod unwind;
 mod work;
 
+pub use again::next_attempt;
 pub use dispatcher::{Ending, RunOptions, StartError, run};
 pub use inject::{Fault, Inject, Moment};
 pub use interrupt::Interrupt;
+pub use late::LatePlan;
 pub use ports::{FenceOutcome, Fencer, Late, ProbeOutcome, Prober, Tools};
-pub use script::Reach;
+pub use script::{Reach, guarded};

@@ -77,13 +77,13 @@ pub fn open_runs(store: &dyn Store) -> Result<Vec<OpenRun>, RecoverError> {
     for run in runs.into_iter().rev().take(LOOK_BACK) {
         let lines = store.journal(&run).map_err(|source| RecoverError::Read { run: run.clone(), source })?;
         let read = journal::read(&lines).map_err(|source| RecoverError::Broken { run, source })?;
-        let Some(story) = Story::of(&read.records) else { continue };
-        let all = story.services();
+        let Some(told) = Story::of(&read.records) else { continue };
+        let all = told.services();
         let services: BTreeSet<ServiceName> = all.difference(&handled).cloned().collect();
         handled.extend(all);
-        if story.is_open() && !services.is_empty() {
-            let (run, plan, torn) = (story.run.clone(), story.plan.clone(), read.torn);
-            open.push(OpenRun { run, plan, story, services, torn });
+        if told.is_open() && !services.is_empty() {
+            let (run, plan, torn) = (told.run.clone(), told.plan.clone(), read.torn);
+            open.push(OpenRun { run, plan, story: told, services, torn });
         }
     }
     Ok(open)

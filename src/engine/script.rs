@@ -96,8 +96,12 @@ impl Frame<'_> {
 
 /// A single text of a step, such as its undo, as a program of its own: a person can paste it.
 pub fn alone(run: &RunId, service: &ServiceName, epoch: Epoch, library: &[Library], text: &str) -> String {
-    let mut program = String::new();
-    line(&mut program, &prelude(run, service, epoch, Mode::Write));
+    format!("RV_RUN={run}\n{}", guarded(service, epoch, library, text))
+}
+
+/// The same outside any run: it leaves no undo notes.
+pub fn guarded(service: &ServiceName, epoch: Epoch, library: &[Library], text: &str) -> String {
+    let mut program = guard::prelude(service, epoch, Mode::Write);
     for library in library.iter().copied().collect::<BTreeSet<_>>() {
         line(&mut program, library.text());
     }

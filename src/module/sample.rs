@@ -17,6 +17,8 @@ pub struct Wanted {
     pub processes: BTreeSet<String>,
     /// Folders whose entries are counted.
     pub queues: BTreeSet<String>,
+    /// Programs that are looked for; those that are not there are named.
+    pub programs: BTreeSet<String>,
 }
 
 impl Wanted {
@@ -44,6 +46,7 @@ pub fn script(wanted: &Wanted) -> String {
     }
     ask(&mut script, "sample_queues", &wanted.queues);
     ask(&mut script, "sample_processes", &wanted.processes);
+    ask(&mut script, "sample_programs", &wanted.programs);
     if !wanted.queues.is_empty() {
         line(&mut script, &format!("crew_wait {QUEUE_LIMIT_MS}"));
     }

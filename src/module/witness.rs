@@ -35,6 +35,9 @@ pub struct Doubt {
     pub probe: Option<Probe>,
 }
 
+/// The number of a witness's question to a name server. It asks from a fresh port, and only to see whether it answers.
+const DNS_ID: u16 = 0x7265;
+
 /// The least time an answer is waited for, in milliseconds.
 const LEAST_ASKING_MS: u64 = 400;
 
@@ -120,7 +123,18 @@ fn service(name: &ServiceName, probe: &Probe) -> Result<String, NulByte> {
                 .line(),
             None => cannot(name, "its probe's URL cannot be read"),
         },
-        Probe::Command { .. } => cannot(name, "its probe is a program on the controller"),
+        Probe::Smtp { host, port, .. } => {
+            ask.word("talk_banner").word(host).word(port).word("220").word("421").line()
+        }
+        Probe::Dns { server, port, question, rcode, .. } => {
+            let bytes = question.encode(DNS_ID);
+            let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+            let expected = format!("{DNS_ID:04x} {}", rcode.code());
+            ask.word("talk_dns").word(server).word(port).word(octal).word(expected).line()
+        }
+        Probe::Command { .. } | Probe::Plugin { .. } => {
+            cannot(name, "its probe is a program on the controller")
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::remembered::Remembered;
 use super::service::Service;
 use super::sight::{LookId, Sight, Target};
 use super::verdict::Verdict;
+use crate::plan::facts::SiteFacts;
 use crate::plan::table::{Row, Table};
 use crate::site::id::{HostName, ServiceName};
 
@@ -128,6 +129,29 @@ impl Core {
     /// When [`Input::Tick`] is wanted next, in milliseconds of the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
         self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Whether no run is under way.
+    pub fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Whether everything was looked at, everything found was looked into, and nothing is under way.
+    pub fn is_round_done(&self) -> bool {
+        let looked = |service: &Service| service.looked && service.inquiry.is_none() && service.round.is_none();
+        self.is_idle() && self.services.values().all(looked) && self.hosts.values().all(Host::is_looked_at)
+    }
+
+    /// What hosts said of themselves last; why not, for those that should not be believed to be there.
+    pub fn facts(&self) -> SiteFacts {
+        let fact = |(name, host): (&HostName, &Host)| {
+            let facts = match (&host.sample, host.verdict) {
+                (Some(sample), Verdict::Ok) => Ok(sample.facts.clone()),
+                _ => Err(host.because.clone()),
+            };
+            (name.clone(), facts)
+        };
+        self.hosts.iter().map(fact).collect()
     }
 
     /// First rounds, evenly over an interval: a hundred looks at one instant would see each other's load.

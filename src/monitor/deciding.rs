@@ -8,7 +8,7 @@ use super::inquiry::Inquiry;
 use super::policy::{self, Blocker};
 use super::service::Service;
 use super::verdict::Verdict;
-use crate::plan::Operation;
+use crate::plan::{LeaseFact, Operation};
 use crate::plan::table::Role;
 use crate::plan::testimony::Heard;
 use crate::site::id::{HostName, ServiceName};
@@ -61,11 +61,9 @@ impl Core {
         operation: Operation,
         lighter_than: Option<f64>,
     ) {
-        let now = self.now.mono_ms;
         let lease = match (self.primary(name), watched.lease_ms) {
             (Some(primary), Some(lease_ms)) => {
-                let left = service.renewal.remaining_ms(primary, lease_ms, self.began.mono_ms, now);
-                Some((name.clone(), primary.clone(), left))
+                Some((name.clone(), self.lease_fact(service, primary, lease_ms)))
             }
             _ => None,
         };
@@ -88,6 +86,17 @@ impl Core {
         self.under_way.insert(act.act, act.clone());
         self.tell(Happening::Began { services: act.services.clone(), operation, because });
         self.effect(Effect::Act(act));
+    }
+
+    fn lease_fact(&self, service: &Service, host: &HostName, lease_ms: u64) -> LeaseFact {
+        let (now, began) = (self.now.mono_ms, self.began.mono_ms);
+        let sent = service.renewal.sent.as_ref().filter(|(to, _)| to == host);
+        LeaseFact {
+            host: host.clone(),
+            lease_ms,
+            remaining_ms: service.renewal.remaining_ms(host, lease_ms, began, now),
+            renewed_ago_ms: sent.map(|(_, sent)| now.saturating_sub(*sent)),
+        }
     }
 
     /// Keeps what stands in the way; tells it when it is news.

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::happening::Told;
 use super::looks::Ask;
 use super::sight::{LookId, Sight};
-use crate::plan::Operation;
+use crate::plan::{LeaseFact, Operation};
 use crate::plan::table::Table;
-use crate::site::id::{HostName, RunId, ServiceName};
+use crate::site::id::{RunId, ServiceName};
 
 /// Tells one act from another for as long as a monitor runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,8 +62,8 @@ pub struct Act {
     pub plan_only: bool,
     /// What was concluded, for people and for the journal.
     pub because: String,
-    /// Address leases that still run: milliseconds left on the primary of that service, at most; 0 once none is left.
-    pub leases: Vec<(ServiceName, HostName, u64)>,
+    /// What is known of the address leases of these services.
+    pub leases: Vec<(ServiceName, LeaseFact)>,
     /// No host may be chosen that is loaded more than this, per CPU.
     pub lighter_than: Option<f64>,
 }

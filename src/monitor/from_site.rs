@@ -26,6 +26,8 @@ pub struct Wishes {
     pub plan_only: bool,
     /// Whether a gateway was found.
     pub gateway: bool,
+    /// The hosts that can be reached, in inventory order.
+    pub hosts: Vec<HostName>,
 }
 
 impl Config {
@@ -40,8 +42,8 @@ impl Config {
         let longest = services.values().map(|watched| watched.interval_ms).max().unwrap_or(0);
         let fenceable = |host: &&HostName| !site.inventory.extras(host, &mut Vec::new()).fence.is_empty();
         Self {
-            hosts: site.inventory.hosts().cloned().collect(),
-            fenceable: site.inventory.hosts().filter(fenceable).cloned().collect(),
+            hosts: wishes.hosts.clone(),
+            fenceable: wishes.hosts.iter().filter(fenceable).cloned().collect(),
             host_interval_ms: shortest.unwrap_or(0).max(LEAST_HOST_INTERVAL_MS),
             grace_ms: (longest * GRACE_ROUNDS).clamp(LEAST_GRACE_MS, 60_000),
             gateway: wishes.gateway,

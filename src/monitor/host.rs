@@ -73,6 +73,11 @@ impl Host {
         self.misses < MISSES || self.rounds.is_multiple_of(SELDOM)
     }
 
+    /// Whether it had a round, and nothing about it is open.
+    pub fn is_looked_at(&self) -> bool {
+        self.rounds > 0 && self.round.is_none() && self.witness.is_none()
+    }
+
     pub fn begin(&mut self, round: Round, interval_ms: u64) {
         self.rounds += 1;
         self.next_round_ms = (self.next_round_ms + interval_ms).max(round.sent_ms + interval_ms / 2);

@@ -366,7 +366,7 @@ fn a_frozen_host_is_left_alone_until_there_is_evidence() {
     assert_eq!(site.operations(), [Operation::Failover], "{:#?}", site.told);
     let took = site.acts[0].0 - froze;
     assert!((5_000..10_000).contains(&took), "{took} ms");
-    assert_eq!(site.acts[0].1.leases[0].2, 0);
+    assert_eq!(site.acts[0].1.leases[0].1.remaining_ms, 0);
 }
 
 #[test]

@@ -26,7 +26,8 @@ impl Choice {
         out: &BTreeMap<HostName, Rejection>,
     ) -> Result<HostName, PlanError> {
         let asleep = composer.row().and_then(|row| row.secondary).filter(|host| composer.is_ready(host));
-        let out = rejected(composer, out, composer.request_to());
+        let mut out = rejected(composer, out, composer.request_to());
+        busier(composer, &mut out);
         self.ask(composer, Role::Primary, &out, asleep.as_ref())
             .ok_or_else(|| self.nobody(composer, Role::Primary))
     }
@@ -123,4 +124,17 @@ fn rejected(
         all.entry(host.clone()).or_insert(rejection);
     }
     all
+}
+
+/// Hosts with more load than the request allows.
+fn busier(composer: &Composer<'_>, out: &mut BTreeMap<HostName, Rejection>) {
+    let Some(limit) = composer.planner.request.lighter_than else { return };
+    for host in &composer.pool {
+        if let Some(facts) = composer.facts(host)
+            && facts.load_per_cpu > limit
+        {
+            let rejection = Rejection::Busier { load_per_cpu: facts.load_per_cpu, limit };
+            out.entry(host.clone()).or_insert(rejection);
+        }
+    }
 }

@@ -160,6 +160,8 @@ pub enum Rejection {
     Requirement { expression: String },
     #[error("requirement `{expression}` failed: {detail}")]
     RequirementError { expression: String, detail: String },
+    #[error("its load of {load_per_cpu:.1} per CPU is above {limit:.1}")]
+    Busier { load_per_cpu: f64, limit: f64 },
     #[error("lacks the program `{program}`")]
     MissingProgram { program: String },
     #[error("is being left by this plan")]

@@ -32,6 +32,8 @@ pub struct Request {
     pub tried: BTreeMap<HostName, String>,
     /// What whoever renews them knows of address leases. Empty where nobody does.
     pub leases: BTreeMap<ServiceName, LeaseFact>,
+    /// No new primary may have more load per CPU than this: an overloaded host is not left for a busier one.
+    pub lighter_than: Option<f64>,
 }
 
 impl Request {
@@ -47,6 +49,7 @@ impl Request {
             escalate: false,
             tried: BTreeMap::new(),
             leases: BTreeMap::new(),
+            lighter_than: None,
         }
     }
 }

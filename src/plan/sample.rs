@@ -41,6 +41,8 @@ impl Sample {
             let (count, folder) = rest.split_once(' ')?;
             let count = if count == "-" { None } else { Some(count.parse().ok()?) };
             self.queues.insert(folder.to_owned(), count);
+        } else if let Some(program) = line.strip_prefix("missing ") {
+            self.facts.missing.push(program.to_owned());
         }
         Some(())
     }

@@ -294,3 +294,68 @@ fn all(facts: &HostFacts, service: &ServiceName, wanted: ProcessFact) -> bool {
         .get(service)
         .is_some_and(|trace| trace.processes.values().all(|process| *process == wanted))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::table::{Latch, Scope};
+
+    fn run(name: &str, service: &str, state: OpenRunState) -> OpenRunStatus {
+        let run = Interrupted {
+            run: name.try_into().unwrap(),
+            operation: "failover".into(),
+            services: vec![service.try_into().unwrap()],
+        };
+        OpenRunStatus { run, state }
+    }
+
+    fn status(table: &Table, runs: &[OpenRunStatus]) -> Status {
+        let services = ["dns", "mail", "web"].map(|name| (name.try_into().unwrap(), Vec::new())).into();
+        Observed {
+            services: &services,
+            hosts: &[],
+            table,
+            facts: &SiteFacts::new(),
+            answers: &BTreeMap::new(),
+            runs,
+            monitor: None,
+            now_ms: 100,
+        }
+        .status()
+    }
+
+    #[test]
+    fn each_service_says_what_its_own_run_is_about() {
+        let runs = [
+            run("r3", "web", OpenRunState::UnderWay),
+            run("r2", "mail", OpenRunState::CutShort),
+            run("r1", "dns", OpenRunState::WorkLeft),
+        ];
+        let status = status(&Table::default(), &runs);
+        let states: Vec<ServiceState> = status.services.iter().map(|service| service.state).collect();
+        assert_eq!(states, [ServiceState::Stuck, ServiceState::Stuck, ServiceState::Moving]);
+        assert_eq!(status.interrupted.unwrap().run.as_str(), "r2");
+        let text = serde_json::to_value(&status.runs[0]).unwrap();
+        assert_eq!((text["run"].as_str(), text["state"].as_str()), (Some("r3"), Some("under-way")));
+    }
+
+    #[test]
+    fn pauses_and_latches_are_said() {
+        let pause = |scope, until_ms| Pause {
+            scope,
+            until_ms,
+            because: "new switch".into(),
+            by: "ops".into(),
+            since_ms: 0,
+        };
+        let web: ServiceName = "web".try_into().unwrap();
+        let pauses = vec![pause(Scope::Service(web.clone()), None), pause(Scope::Site, Some(100))];
+        let mut table = Table { pauses, ..Table::default() };
+        table.latch(&web, Latch { at_ms: 7, because: "h2 did not wake".into() });
+        let status = status(&table, &[]);
+        assert_eq!(status.pauses, ["service web is paused by ops: new switch"], "the other has run out");
+        assert_eq!(status.services[2].paused.as_ref(), status.pauses.first());
+        assert_eq!(status.services[0].paused, None);
+        assert!(status.services[2].notes[0].contains("h2 did not wake; `reveille ack web`"));
+    }
+}

@@ -12,23 +12,27 @@ use super::{Outcome, answered, wrong};
 /// How much of the output is kept; its first line is shown.
 const OUTPUT_LIMIT_BYTES: usize = 4096;
 
+/// Exit 0 is good.
 pub(super) async fn ask(argv: &[String]) -> Outcome {
-    let Some((program, arguments)) = argv.split_first() else {
-        return Outcome::Impossible { detail: "no program to run".to_owned() };
-    };
     let started = Instant::now();
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = match command.process_group(0).kill_on_drop(true).spawn() {
-        Ok(child) => child,
-        Err(error) => return Outcome::Impossible { detail: format!("{program}: {error}") },
-    };
-    let _group = Group::of(&child);
-    match finish(&mut child).await {
+    match run(argv).await {
         Ok((status, said)) if status.success() => answered(said, started),
         Ok((status, said)) => wrong(format!("{status}: {said}"), started),
-        Err(error) => Outcome::Impossible { detail: format!("{program}: {error}") },
+        Err(detail) => Outcome::Impossible { detail },
     }
+}
+
+/// Runs a program to its end: how it ended, and the first line it said. An error says why it could not be run.
+pub(super) async fn run(argv: &[String]) -> Result<(ExitStatus, String), String> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err("no program to run".to_owned());
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let failed = |error| format!("{program}: {error}");
+    let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(failed)?;
+    let _group = Group::of(&child);
+    finish(&mut child).await.map_err(failed)
 }
 
 async fn finish(child: &mut Child) -> std::io::Result<(ExitStatus, String)> {

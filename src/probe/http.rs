@@ -1,15 +1,18 @@
 //! One HTTP or HTTPS request over a connection of its own, as a new client would make it: no proxy, no redirect
 //! followed, nothing reused.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Response};
+use reqwest::tls::TlsInfo;
+use reqwest::{Certificate, Client, ClientBuilder, Response};
 
-use super::{Outcome, answered, failed, wrong};
+use super::{Outcome, answered, certificate, failed, wrong};
+use crate::module::probe::{Authority, Tls};
 
 /// How much of a body is searched for the expected text.
 const BODY_LIMIT_BYTES: usize = 1 << 20;
@@ -24,12 +27,54 @@ static PLAIN: LazyLock<Result<Client, String>> = LazyLock::new(|| {
     build(base().tls_backend_preconfigured(nobody.with_no_client_auth()))
 });
 
-/// Certificates are checked as the system does. Loaded once.
-static SECURE: LazyLock<Result<Client, String>> = LazyLock::new(|| {
+/// One client for each way to look at certificates, each loaded once.
+static SECURE: LazyLock<Mutex<HashMap<Tls, Client>>> = LazyLock::new(Mutex::default);
+
+/// The client for such a URL, which may have to load certificates first.
+fn client(url: &str, tls: &Tls) -> Result<Client, String> {
+    if !is_secure(url) {
+        return PLAIN.clone();
+    }
+    // When it is too early to warn changes nothing of the client.
+    let tls = Tls { expires_in_ms: None, ..tls.clone() };
+    if let Some(client) = clients().get(&tls) {
+        return Ok(client.clone());
+    }
+    let client = secure(&tls)?;
+    clients().insert(tls, client.clone());
+    Ok(client)
+}
+
+/// Whoever panicked while holding it left it whole.
+fn clients() -> MutexGuard<'static, HashMap<Tls, Client>> {
+    SECURE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Certificates are checked as the system does, against the authorities named, or not at all.
+fn secure(tls: &Tls) -> Result<Client, String> {
     // An error means that one is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    build(base())
-});
+    let mut builder = base().tls_info(true).tls_danger_accept_invalid_certs(tls.insecure);
+    if let Some(authority) = &tls.ca {
+        builder = builder.tls_certs_only(authorities(authority)?);
+    }
+    build(builder)
+}
+
+fn authorities(authority: &Authority) -> Result<Vec<Certificate>, String> {
+    let read = match authority {
+        Authority::Pem(pem) => Certificate::from_pem_bundle(pem.as_bytes()),
+        Authority::Path(path) => {
+            let pem = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+            Certificate::from_pem_bundle(&pem)
+        }
+    };
+    let certificates = read.map_err(|error| innermost(&error))?;
+    if certificates.is_empty() {
+        return Err("`ca` holds no certificate in PEM".to_owned());
+    }
+    Ok(certificates)
+}
 
 fn base() -> ClientBuilder {
     Client::builder()
@@ -44,10 +89,11 @@ fn build(builder: ClientBuilder) -> Result<Client, String> {
 }
 
 /// Loads what the first request to such a URL needs, off the deadline and off the threads that serve others.
-pub(super) async fn prepare(url: &str) {
+pub(super) async fn prepare(url: &str, tls: &Tls) {
     if is_secure(url) {
+        let (url, tls) = (url.to_owned(), tls.clone());
         // Should loading panic, the request will say so.
-        let _ = tokio::task::spawn_blocking(|| LazyLock::force(&SECURE).is_ok()).await;
+        let _ = tokio::task::spawn_blocking(move || client(&url, &tls).is_ok()).await;
     }
 }
 
@@ -55,16 +101,35 @@ fn is_secure(url: &str) -> bool {
     url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
-pub(super) async fn ask(url: &str, status: u16, contains: Option<&str>) -> Outcome {
-    let client = match if is_secure(url) { &*SECURE } else { &*PLAIN } {
+pub(super) async fn ask(url: &str, status: u16, contains: Option<&str>, tls: &Tls) -> Outcome {
+    let client = match client(url, tls) {
         Ok(client) => client,
         Err(error) => return Outcome::Impossible { detail: format!("no HTTP client: {error}") },
     };
     let started = Instant::now();
     match client.get(url).header(reqwest::header::CONNECTION, "close").send().await {
-        Ok(response) => judge(response, status, contains, started).await,
+        Ok(response) => {
+            let ends = tls.expires_in_ms.and_then(|within_ms| ends_soon(&response, within_ms));
+            match (judge(response, status, contains, started).await, ends) {
+                (Outcome::Answered { detail, latency_us }, Some(ends)) => {
+                    Outcome::Warned { detail: format!("{detail}; {ends}"), latency_us }
+                }
+                (outcome, _) => outcome,
+            }
+        }
         Err(error) => no_response(&error, started),
     }
+}
+
+/// What is to be said of the server's certificate if it ends within that time.
+fn ends_soon(response: &Response, within_ms: u64) -> Option<String> {
+    let certificate = response.extensions().get::<TlsInfo>()?.peer_certificate()?;
+    let Some(end) = certificate::end(certificate) else {
+        return Some("nobody can tell when the certificate ends".to_owned());
+    };
+    let left_s = end.as_second() - jiff::Timestamp::now().as_second();
+    let soon = left_s < i64::try_from(within_ms / 1000).unwrap_or(i64::MAX);
+    soon.then(|| format!("the certificate ends in {} d, on {end}", left_s.div_euclid(86_400)))
 }
 
 async fn judge(response: Response, status: u16, contains: Option<&str>, started: Instant) -> Outcome {

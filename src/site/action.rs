@@ -13,7 +13,10 @@ use super::schema::one_key_of;
 use super::shape::Argv;
 use super::source::Sp;
 pub use command::{CommandArgs, RunGuard, ShellArgs};
-pub use probe::{CommandProbe, HttpProbe, IcmpProbe, ProbeArgs, ProbeSpec, TcpProbe};
+pub use probe::{
+    CommandProbe, DnsProbe, FailOn, HttpProbe, IcmpProbe, PluginProbe, ProbeArgs, ProbeSpec, Rcode, RecordType,
+    SmtpProbe, TcpProbe,
+};
 
 mod command;
 mod probe;

@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::action::{
-    Action, CommandProbe, CopyArgs, FileArgs, HttpProbe, IcmpProbe, MountArgs, ProbeArgs, ProbeSpec,
-    ProcessArgs, Ready, RunGuard, SysctlArgs, TcpProbe, TemplateArgs, UnitArgs, WaitForArgs,
+    Action, CommandProbe, CopyArgs, DnsProbe, FileArgs, HttpProbe, IcmpProbe, MountArgs, PluginProbe, ProbeArgs, ProbeSpec,
+    ProcessArgs, Ready, RunGuard, SmtpProbe, SysctlArgs, TcpProbe, TemplateArgs, UnitArgs, WaitForArgs,
 };
 use super::playbook::{Playbook, VarMap};
 use super::settings::Settings;
@@ -183,11 +183,22 @@ impl<'a> Texts<'a> {
             ProbeSpec::Icmp(IcmpProbe { host, .. }) | ProbeSpec::Tcp(TcpProbe { host, .. }) => {
                 self.template(host);
             }
-            ProbeSpec::Http(HttpProbe { url, contains, .. }) => {
+            ProbeSpec::Http(HttpProbe { url, contains, ca, .. }) => {
                 self.template(url);
-                self.templates([contains]);
+                self.templates([contains, ca]);
             }
-            ProbeSpec::Command(CommandProbe { argv, .. }) => self.all(TextKind::Template, argv),
+            ProbeSpec::Smtp(SmtpProbe { host, helo, from, to, .. }) => {
+                self.template(host);
+                self.templates([helo, from, to]);
+            }
+            ProbeSpec::Dns(DnsProbe { server, name, answer, .. }) => {
+                self.template(server);
+                self.template(name);
+                self.templates([answer]);
+            }
+            ProbeSpec::Command(CommandProbe { argv, .. }) | ProbeSpec::Plugin(PluginProbe { argv, .. }) => {
+                self.all(TextKind::Template, argv);
+            }
         }
     }
 }

@@ -34,12 +34,12 @@ pub(super) async fn acquire(desk: &dyn Desk, holder: Holder, ttl: Duration) -> R
         let seen = desk.tenure().await?;
         match look(desk, &mut watcher, &seen) {
             Standing::Free(_) => {
-                let next = seen.next(holder.clone(), ttl);
+                let (next, before) = (seen.next(holder.clone(), ttl), seen.holder.clone());
                 let term = next.term;
                 if desk.replace(seen, next).await?
                     && let Some(lease) = first_beat(desk, term, &holder, ttl).await?
                 {
-                    return Ok(lease);
+                    return Ok(lease.taken_from(before));
                 }
             }
             Standing::Alive => {

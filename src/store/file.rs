@@ -11,6 +11,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use super::desk::{self, Desk};
@@ -52,6 +54,11 @@ impl FileStore {
         self.runs.join(format!("{run}.jsonl"))
     }
 
+    /// Where it is kept; for what a monitor leaves beside it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn table(&self) -> PathBuf {
         self.folder.join("table.json")
     }
@@ -82,6 +89,16 @@ impl Store for FileStore {
 
     fn holder(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {
         desk::holder(self).boxed()
+    }
+
+    fn remember(&self, counts: Value) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (folder, path) = (self.folder.clone(), self.folder.join("monitor.json"));
+        blocking(move || replace_file(&folder, &path, &counts).map_err(io("write", &path))).boxed()
+    }
+
+    fn remembered(&self) -> BoxFuture<'_, Result<Option<Value>, StoreError>> {
+        let path = self.folder.join("monitor.json");
+        blocking(move || parsed(&path, "what a monitor counts")).boxed()
     }
 
     fn create_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal> {
@@ -135,13 +152,17 @@ impl Desk for FileStore {
 }
 
 fn read(path: &Path) -> Result<Table, StoreError> {
+    Ok(parsed(path, "a scheduling table")?.unwrap_or_default())
+}
+
+/// The document in the file; `None` where there is none.
+pub(super) fn parsed<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<Option<T>, StoreError> {
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| StoreError::Format {
-            path: path.to_owned(),
-            what: "a scheduling table",
-            source,
-        }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Table::default()),
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(document) => Ok(Some(document)),
+            Err(source) => Err(StoreError::Format { path: path.to_owned(), what, source }),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(io("read", path)(error)),
     }
 }

@@ -37,6 +37,8 @@ pub struct Lease {
     term: u64,
     ttl: Duration,
     holder: Holder,
+    /// Who had it before and did not give it back.
+    instead_of: Option<Holder>,
     clock: Clock,
     state: Arc<watch::Sender<State>>,
 }
@@ -64,7 +66,7 @@ impl Lease {
     /// `began`: when its first beat was about to be written.
     pub(super) fn new(term: u64, holder: Holder, ttl: Duration, clock: Clock, began: Duration) -> Self {
         let state = State { beat: 1, until: began + ttl, lost: None };
-        Self { term, ttl, holder, clock, state: Arc::new(watch::Sender::new(state)) }
+        Self { term, ttl, holder, instead_of: None, clock, state: Arc::new(watch::Sender::new(state)) }
     }
 
     /// Grows with every change of holder.
@@ -79,6 +81,16 @@ impl Lease {
 
     pub fn holder(&self) -> &Holder {
         &self.holder
+    }
+
+    /// Who had the lease before and did not give it back: it died, or it may not know yet that it lost the lease.
+    pub fn instead_of(&self) -> Option<&Holder> {
+        self.instead_of.as_ref()
+    }
+
+    pub(super) fn taken_from(mut self, before: Option<Holder>) -> Self {
+        self.instead_of = before;
+        self
     }
 
     /// Whether nobody else can have it now.

@@ -5,12 +5,12 @@
 //! number written in place, without a lock: a holder that is stopped in the middle of a renewal blocks nobody.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::StoreError;
-use super::file::{io, replace_file};
+use super::file::{io, parsed, replace_file};
 use super::tenure::Tenure;
 
 /// How long another change of holder is waited for.
@@ -18,16 +18,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What is there now.
 pub(super) fn read(folder: &Path) -> Result<Tenure, StoreError> {
-    let path = folder.join("lease.json");
-    let mut tenure: Tenure = match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| StoreError::Format {
-            path,
-            what: "a lease",
-            source,
-        })?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Tenure::default()),
-        Err(error) => return Err(io("read", &path)(error)),
-    };
+    let mut tenure: Tenure = parsed(&folder.join("lease.json"), "a lease")?.unwrap_or_default();
     // One of another term is news of yesterday, from a holder that does not know yet.
     tenure.beat =
         beat_of(folder).filter(|(term, _)| *term == tenure.term).map(|(_, beat)| beat).unwrap_or_default();

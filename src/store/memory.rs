@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::desk::{self, Desk};
@@ -34,6 +35,7 @@ struct Inside {
     /// The beat, with its term.
     beat: (u64, u64),
     dead: Vec<Holder>,
+    remembered: Option<Value>,
     journals: BTreeMap<RunId, Sheet>,
 }
 
@@ -110,6 +112,14 @@ impl Store for MemStore {
 
     fn holder(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {
         desk::holder(self).boxed()
+    }
+
+    fn remember(&self, counts: Value) -> BoxFuture<'_, Result<(), StoreError>> {
+        ready(self.reached().map(|mut inside| inside.remembered = Some(counts))).boxed()
+    }
+
+    fn remembered(&self) -> BoxFuture<'_, Result<Option<Value>, StoreError>> {
+        ready(self.reached().map(|inside| inside.remembered.clone())).boxed()
     }
 
     fn create_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal> {

@@ -66,6 +66,12 @@ pub trait Store: Send + Sync {
     /// Who has the right to act. Waits for a sign of life of the holder, for half of its ttl at most.
     fn holder(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>>;
 
+    /// Keeps what a monitor counts from one round to the next, in the place of what it kept before. Whoever leads writes.
+    fn remember(&self, counts: serde_json::Value) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What was kept last.
+    fn remembered(&self) -> BoxFuture<'_, Result<Option<serde_json::Value>, StoreError>>;
+
     /// Begins the journal of a run. Must be called within a tokio runtime, as [`Store::reopen_journal`].
     ///
     /// # Errors

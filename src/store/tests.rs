@@ -48,6 +48,7 @@ contract!(
     an_update_without_a_change_writes_nothing,
     a_journal_is_kept_and_continued_and_old_writers_write_to_nothing,
     run_ids_sort_in_the_order_the_runs_began,
+    what_a_monitor_counts_is_found_again,
 );
 
 type Shared = Arc<dyn Store>;
@@ -211,6 +212,14 @@ async fn run_ids_sort_in_the_order_the_runs_began(store: Shared, _: Shared) {
     assert_eq!(store.runs().unwrap(), [first, second, third]);
 }
 
+async fn what_a_monitor_counts_is_found_again(one: Shared, other: Shared) {
+    assert_eq!(one.remembered().await.unwrap(), None);
+    for n in [1, 2] {
+        one.remember(n.into()).await.unwrap();
+    }
+    assert_eq!(other.remembered().await.unwrap(), Some(2.into()));
+}
+
 #[tokio::test]
 async fn a_broken_table_is_an_error_and_not_an_empty_one() {
     let (folder, store) = file_store();
@@ -223,12 +232,12 @@ async fn a_holder_that_died_on_this_machine_is_replaced_at_once() {
     let (_folder, store) = file_store();
     let this = Holder::this_process("me".into(), "here".into(), "test".into());
     let died = Holder { started: this.started + 1, ..this.clone() };
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let lease = store.acquire(died.clone(), hour).await.unwrap();
     let began = Instant::now();
     assert!(!store.holder().await.unwrap().unwrap().fresh);
     assert_eq!(store.acquire(this, hour).await.unwrap().term(), 2);
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
     match store.renew(&lease).await {
         Err(RenewError::Lost(Loss::Taken(_))) => {}
         other => panic!("{other:?}"),

@@ -155,3 +155,23 @@ fn a_leased_address_is_dropped_by_its_own_kernel_and_the_deployer_is_told() {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn doctor_looks_at_devices_and_turns_nothing_off() {
+    let Some(world) = TestLab::fenced(3, FenceKind::Power).map(World::on) else { return };
+    let inventory = std::fs::read_to_string(world.lab.inventory().unwrap()).unwrap();
+    let wrong = inventory.replace("plug: h1", "pulg: h1").replace("plug: h2", "plug: h9");
+    std::fs::write(world.lab.inventory().unwrap(), wrong).unwrap();
+    let said = world.run(&["doctor", "web"]);
+    assert_eq!(said.code, 2, "{}", said.out);
+    for words in [
+        "fence_lab_power knows no option `pulg`",
+        "did you mean `plug`?",
+        "fence_lab_power: status failed: exit 1: fence_lab_power: the lab has no host h9",
+    ] {
+        assert!(said.out.contains(words), "no `{words}` in\n{}", said.out);
+    }
+    std::fs::write(world.lab.inventory().unwrap(), inventory).unwrap();
+    world.ok(&["doctor", "web"]);
+    assert!(["h1", "h2", "h3"].iter().all(|host| power(&world, host) == Power::On));
+}

@@ -1,4 +1,5 @@
-//! Two processes want one lease. A holder that is stopped loses it to the other, and knows when it goes on.
+//! Two processes want one lease. A holder that is stopped loses it to the other, and does no harm when it goes on. People
+//! leave their word in the table beside both.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -6,7 +7,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reveille::lab::Cut;
 use reveille::store::{AcquireError, FileStore, Holder, Keeper, Store};
+
+use crate::world::World;
 
 const TTL: Duration = Duration::from_millis(600);
 
@@ -82,7 +86,7 @@ fn contends() {
 }
 
 fn say(line: &str) {
-    writeln!(std::io::stdout(), "{line}").unwrap();
+    println!("{line}");
 }
 
 #[test]
@@ -124,4 +128,67 @@ fn a_killed_holder_is_replaced_at_once() {
     // The holder's ttl is what would be waited for.
     assert_eq!(runtime.block_on(store.acquire(holder, TTL)).unwrap().term(), 2);
     assert!(killed.elapsed() < TTL, "{:?}", killed.elapsed());
+}
+
+#[test]
+fn a_stopped_failover_is_finished_by_another_and_does_no_harm_when_it_goes_on() {
+    let Some(world) = World::deployed(4) else { return };
+    world.write("reveille.yml", "store: file:.reveille\nmonitor_lease: 1s\n");
+    world.lab.cut("h1", Cut::Carrier).unwrap();
+    let mut failover = world.command(&["failover", "web", "--json"]);
+    let mut child = failover.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    lines.find(|line| line.contains("step-started") && line.contains("ifconfig.claim")).unwrap();
+    let signal = |signal: &str| {
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    };
+    signal("-STOP");
+    let refused = world.run(&["switchover", "web"]);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(refused.err.contains("was cut short"), "{}", refused.err);
+    world.ok(&["recover"]);
+    assert_eq!(world.served_by().as_deref(), Some("h2"));
+    let epoch = world.web()["epoch"].clone();
+    signal("-CONT");
+    let rest: String = lines.collect::<Vec<_>>().join("\n");
+    assert_eq!(child.wait().unwrap().code(), Some(7), "{rest}");
+    assert!(rest.contains("lease-lost"), "{rest}");
+    let web = world.web();
+    assert_eq!((web["state"].as_str(), web["primary"].as_str()), (Some("protected"), Some("h2")), "{web}");
+    assert_eq!(web["epoch"], epoch);
+    assert_eq!(world.run(&["recover"]).err.trim(), "no run was cut short: there is nothing to recover");
+    world.lab.heal("h1").unwrap();
+    world.ok(&["reprotect", "web"]);
+    assert_eq!((world.holders(), world.served_by().as_deref()), (vec!["h2".to_owned()], Some("h2")));
+}
+
+#[test]
+fn a_pause_is_shown_and_ended_and_needs_no_lease() {
+    let Some(world) = World::deployed(2) else { return };
+    let store = FileStore::open(world.root().join(".reveille")).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let holder = Holder { monitor: true, ..Holder::this_process("me".into(), "h9".into(), "watch".into()) };
+    let since = Clone::clone(&holder.since);
+    let keeper = runtime.block_on(async {
+        let lease = store.acquire(holder, TTL).await.unwrap();
+        Keeper::new(Arc::new(Clone::clone(&store)), lease)
+    });
+    assert_eq!(world.run(&["reprotect", "web"]).code, 7);
+    world.ok(&["pause", "h1", "--for", "2h", "--because", "new disk"]);
+    world.ok(&["pause", "web", "--because", "new release"]);
+    let status = world.status();
+    assert_eq!(status["monitor"], serde_json::json!({ "leader": "h9", "since": since }));
+    let paused = status["services"][0]["paused"].as_str().unwrap().to_owned();
+    assert!(paused.starts_with("service web is paused by ") && paused.ends_with("new release"), "{paused}");
+    assert!(world.ok(&["status"]).out.contains("note: host h1 is paused until "));
+    let resumed = world.ok(&["resume", "web"]);
+    assert!(resumed.err.contains("note: host h1 is paused"), "{}", resumed.err);
+    let paused = world.web()["paused"].as_str().unwrap().to_owned();
+    assert!(paused.ends_with("new disk"), "it is h1 that serves: {paused}");
+    assert!(world.ok(&["resume", "h1"]).err.contains("is not paused any more"));
+    assert!(world.ok(&["ack", "web"]).err.contains("nothing to acknowledge"));
+    assert!(world.web()["paused"].is_null());
+    runtime.block_on(keeper.release());
+    world.ok(&["reprotect", "web"]);
 }

@@ -13,6 +13,7 @@ mod language;
 mod layers;
 mod leases;
 mod modules;
+mod planning;
 mod process;
 mod schema;
 mod transport;

@@ -12,6 +12,7 @@ use super::{commit, gives_up, hopeful};
 use crate::store::Store;
 use crate::module::fence::{Device, Fence};
 use crate::plan::{Plan, PlanStep, StepRef, Wait, Work};
+use crate::store::Store as _;
 use crate::site::inventory::{Confirms, FenceAction};
 use crate::site::playbook::EvidenceKind::{self, Fenced, LeaseExpired, LinkSilent, Released};
 

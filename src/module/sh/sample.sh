@@ -47,3 +47,10 @@ sample_queue() {
   [ $# -gt 1 ] || [ -e "$1" ] || [ -h "$1" ] || shift
   printf 'queue %s %s\n' "$#" "$sample_folder"
 }
+
+# sample_programs NAME…: prints `missing NAME` for each that is not there.
+sample_programs() {
+  for sample_program in "$@"; do
+    command -v "$sample_program" >/dev/null 2>&1 || printf 'missing %s\n' "$sample_program"
+  done
+}

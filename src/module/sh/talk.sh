@@ -132,28 +132,48 @@ talk_tcp() {
   talk_dial "$1" "$2" connect ''
 }
 
-# talk_banner HOST PORT PREFIX: the first line the service says.
+# talk_banner HOST PORT CODE…: the first line the service says begins with one of these.
 talk_banner() {
   talk_dial "$1" "$2" line ''
-  case $talk_word$talk_detail in
-    answered"$3"*) ;;
-    answered*) talk_word=wrong ;;
+  shift 2
+  [ "$talk_word" = answered ] || return 0
+  for talk_code in "$@"; do
+    case $talk_detail in "$talk_code"*) return ;; esac
+  done
+  talk_word=wrong
+}
+
+# talk_dns SERVER PORT OCTAL EXPECTED: sends the bytes by UDP. EXPECTED is the first two of the answer, and its status.
+talk_dns() {
+  talk_with "$talk_bash_udp" "$talk_perl_udp" "$1" "$2" "$3"
+  [ "$talk_word" = answered ] || return 0
+  talk_want=$4
+  # shellcheck disable=SC2086 # bytes in hexadecimal
+  set -- $talk_detail
+  case "$1$2 ${4#?}" in
+    "$talk_want") talk_detail="DNS status ${talk_want#* }" ;;
+    "${talk_want% *}"*) talk_is wrong "DNS status ${4#?}, not ${talk_want#* }" ;;
+    *) talk_is wrong 'no DNS' ;;
   esac
 }
 
 # talk_dial HOST PORT connect|line TEXT: connects, says the text and reads a line.
 talk_dial() {
-  if command -v bash >/dev/null; then
-    talk_by bash -c "$talk_bash" bash "$@"
-  elif command -v perl >/dev/null; then
-    talk_by perl -e "$talk_perl" "$@"
-  else
-    talk_is cannot 'this host has neither bash nor perl to connect with'
-  fi
+  talk_with "$talk_bash" "$talk_perl" "$@"
 }
 
-# talk_by COMMAND…: 0 and a line is an answer; 1 and the system's words is none.
-talk_by() {
+# talk_with BASH PERL ARGUMENT…: whichever of the two there is. 0 and a line is an answer; the system's words are none.
+talk_with() {
+  talk_by=$1 talk_other=$2
+  shift 2
+  if command -v bash >/dev/null; then
+    set -- bash -c "$talk_by" bash "$@"
+  elif command -v perl >/dev/null; then
+    set -- perl -e "$talk_other" "$@"
+  else
+    talk_is cannot 'this host has neither bash nor perl to connect with'
+    return
+  fi
   talk_said=$(LC_ALL=C timeout "$talk_seconds" "$@" 2>&1)
   case $? in
     0) talk_is answered "${talk_said%%[[:cntrl:]]*}" ;;
@@ -175,3 +195,13 @@ my $s = IO::Socket::IP->new(PeerHost => $h, PeerPort => $p) or do { print "$!$@"
 if ($how eq "connect") { print "$h:$p accepts\n"; exit 0 }
 print $s $text; $s->flush;
 my $line = <$s>; unless (defined $line) { print "no data"; exit 1 } print $line'
+
+# shellcheck disable=SC2016 # for other shells
+talk_bash_udp='set -o pipefail; exec 3<>"/dev/udp/$1/$2" || exit 1
+printf "$3" >&3 && head -c 12 <&3 | od -An -tx1'
+
+# shellcheck disable=SC2016 # for perl
+talk_perl_udp='use IO::Socket::IP; my ($h, $p, $bytes) = @ARGV; $bytes =~ s/\\(...)/chr oct $1/ge;
+my $s = IO::Socket::IP->new(PeerHost => $h, PeerPort => $p, Proto => "udp") or do { print "$!$@"; exit 1 };
+my $answer; defined $s->send($bytes) && defined $s->recv($answer, 512) or do { print "$!"; exit 1 };
+print join " ", map { sprintf "%02x", ord } split //, substr $answer, 0, 12;'

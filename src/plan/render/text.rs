@@ -214,7 +214,16 @@ fn probe(probe: &Probe) -> String {
         Probe::Icmp { host, .. } => format!("echo request to {host}"),
         Probe::Tcp { host, port, .. } => format!("TCP connection to {host} port {port}"),
         Probe::Http { url, status, .. } => format!("GET {url} answers {status}"),
+        Probe::Smtp { host, port, to: None, .. } => format!("SMTP dialogue with {host} port {port}"),
+        Probe::Smtp { host, port, to: Some(to), .. } => {
+            format!("SMTP dialogue with {host} port {port} takes mail for {to}")
+        }
+        Probe::Dns { server, question, rcode, answer, .. } => {
+            let expected = answer.clone().unwrap_or_else(|| rcode.to_string());
+            format!("DNS question {question} to {server} answers {expected}")
+        }
         Probe::Command { argv, .. } => format!("{} exits with 0", argv.join(" ")),
+        Probe::Plugin { argv, .. } => format!("plugin {} is not critical", argv.join(" ")),
     }
 }
 

@@ -1,0 +1,144 @@
+//! `reveille watch`: a monitor, from the site's files and the command line to people's eyes.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Common, WatchArgs, WatchMode};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::prober::Client;
+use super::session::{self, Session};
+use super::{operation, output};
+use crate::monitor::{Config, Gravity, Wishes};
+use crate::plan::{Operation, Request};
+use crate::store::Holder;
+use crate::watch::{Ended, Field, Options, Parts, Shown, Tape, Watch, WatchError};
+
+pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
+    let session = Session::open(common, &[])?;
+    let (shown, seen) = unbounded_channel();
+    let stop = CancellationToken::new();
+    let memory = session.store.folder().join("monitor.json");
+    let ttl = session.site.settings.monitor_lease.0;
+    let wishes = Wishes {
+        interval: args.interval,
+        plan_only: args.mode == Some(WatchMode::PlanOnly),
+        gateway: false,
+        hosts: session.hosts.clone(),
+    };
+    let config = Config::of(&session.site, &wishes);
+    let showing = tokio::spawn(show(seen, common.clone(), session.store.folder().join("view.json"), session.store.history()));
+    let watch = Watch {
+        config,
+        options: Options {
+            holder: Holder { monitor: true, ..session::holder() },
+            ttl,
+            once: args.once,
+            memory,
+        },
+        field: Arc::new(field(common, session)),
+        shown,
+        stop: stop.clone(),
+        tape: tape(args.record.as_deref())?,
+    };
+    let signals = listen(stop)?;
+    let field = Arc::clone(&watch.field);
+    let ended = watch.run().await;
+    signals.abort();
+    field.transport.close().await;
+    showing.await.map_err(Failure::internal)?;
+    match ended {
+        Ok(Ended::Done { .. }) => Ok(Exit::Done),
+        Ok(Ended::Held(held)) => Err(Failure::words(Exit::Locked, format!("{} leads", held.holder))),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn failed(error: WatchError) -> Failure {
+    Failure::internal(error)
+}
+
+fn field(common: &Common, session: Session) -> Field {
+    let programs: BTreeSet<String> = session
+        .site
+        .playbooks
+        .keys()
+        .flat_map(|service| operation::programs(&session, &Request::bare(Operation::Deploy, service.clone())))
+        .collect();
+    let redact = session.redact_fn();
+    let plans = session.store.folder().join("plans");
+    let forks = common.forks.unwrap_or(session.site.settings.forks as usize).max(1);
+    Field::new(Parts {
+        store: Arc::new(session.store),
+        transport: Arc::new(session.transport),
+        prober: Arc::new(Client),
+        fencer: Arc::new(session.agents),
+        secrets: session.secrets,
+        redact,
+        origin: session::origin(),
+        forks,
+        hosts: session.hosts,
+        gateway: None,
+        plans,
+        programs,
+        site: session.site,
+    })
+}
+
+fn tape(file: Option<&Path>) -> Result<Tape, Failure> {
+    let Some(path) = file else { return Ok(Tape::new(None)) };
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+        Failure::words(Exit::Usage, format!("--record {}: {error}", path.display()))
+    })?;
+    Ok(Tape::new(Some(Box::new(file))))
+}
+
+/// The first signal asks for an orderly end. Services go on either way.
+fn listen(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, Failure> {
+    let mut int = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let mut term = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    Ok(tokio::spawn(async move {
+        tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+        }
+        stop.cancel();
+    }))
+}
+
+/// Shows what happens until the monitor is gone.
+async fn show(
+    mut seen: UnboundedReceiver<Shown>,
+    common: Common,
+    view_file: std::path::PathBuf,
+    history: crate::store::History,
+) {
+    let mut last = std::time::Instant::now();
+    while let Some(shown) = seen.recv().await {
+        match shown {
+            Shown::Told(told) => {
+                let _ = history.append(jiff::Timestamp::now(), &told);
+                if common.json {
+                    output::say(&serde_json::to_string(&told).unwrap_or_default());
+                } else if !common.quiet || told.what.gravity() >= Gravity::Warning {
+                    output::say(&format!("{} {}", jiff::Timestamp::now(), told.what));
+                }
+            }
+            Shown::View(view) => {
+                if last.elapsed().as_millis() > 500 {
+                    last = std::time::Instant::now();
+                    let text = serde_json::to_string(&view).unwrap_or_default();
+                    let new = view_file.with_extension("new");
+                    let _ = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &view_file));
+                }
+            }
+            Shown::Run(_) => {}
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Does what the core decided: plans with the facts at hand, runs the plan, tries the next host if one fails.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::drive::Shown;
+use super::field::Field;
+use crate::engine::event::{Event, EventKind, RunEnd};
+use crate::engine::gather::{self, Question};
+use crate::engine::{self, Interrupt, LatePlan, Reach, RunOptions, next_attempt};
+use crate::monitor::{Act, ActEnd, ActOutcome};
+use crate::plan::facts::SiteFacts;
+use crate::plan::reconcile::reconcile;
+use crate::plan::table::Table;
+use crate::plan::{Plan, PlanError, Request, timing};
+use crate::site::id::{RunId, ServiceName};
+use crate::store::new_run_id;
+
+/// Attempts with other hosts before the act is given up.
+const ATTEMPTS: usize = 4;
+
+/// What goes on beside an act.
+pub(super) struct Beside<'a> {
+    pub shown: &'a UnboundedSender<Shown>,
+    pub interrupt: &'a Interrupt,
+}
+
+impl Field {
+    /// Plans and runs until it is done or nothing is left to try. The caller holds the lease.
+    pub(super) async fn act(&self, act: &Act, facts: SiteFacts, beside: Beside<'_>) -> ActEnd {
+        let mut request = self.request(act);
+        let mut facts = facts;
+        let mut ended = ActEnd { run: None, outcome: ActOutcome::Done, moved: Vec::new() };
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                facts = self.gather().await;
+            }
+            let (plan, table) = match self.plan(&request, &facts).await {
+                Ok(planned) => planned,
+                // There was a way, and it failed: what failed is what counts.
+                Err(_) if attempt > 0 => return ended,
+                Err(outcome) => return ActEnd { outcome, ..ended },
+            };
+            if act.plan_only {
+                return ActEnd { outcome: self.write_down(&plan), ..ended };
+            }
+            let ran = self.run(&plan, &table, &facts, &request, &beside).await;
+            ended.run = ran.run;
+            ended.moved.extend(ran.moved);
+            let Some(end) = ran.end else {
+                let because = ran.failed.unwrap_or_default();
+                return ActEnd { outcome: ActOutcome::Stuck { because }, ..ended };
+            };
+            let again = next_attempt(&mut request, &plan, &end, !ended.moved.is_empty());
+            ended.outcome = outcome(end);
+            if again.is_none() {
+                return ended;
+            }
+        }
+        ended
+    }
+
+    fn request(&self, act: &Act) -> Request {
+        Request {
+            operation: act.operation,
+            services: act.services.clone(),
+            to: None,
+            limit: None,
+            tags: Vec::new(),
+            user: None,
+            escalate: false,
+            tried: BTreeMap::new(),
+            leases: act.leases.iter().cloned().collect(),
+            lighter_than: act.lighter_than,
+        }
+    }
+
+    /// Every host's own word, asked for now.
+    pub(super) async fn gather(&self) -> SiteFacts {
+        let question = Question {
+            hosts: self.hosts.clone(),
+            programs: self.wanted.programs.iter().cloned().collect(),
+            patience: self.site.settings.ssh.connect_timeout.0,
+            ..Question::default()
+        };
+        gather::gather(&*self.transport, &question).await
+    }
+
+    async fn plan(&self, request: &Request, facts: &SiteFacts) -> Result<(Plan, Table), ActOutcome> {
+        let stuck = |because: String| ActOutcome::NoCandidate { because };
+        let table = self.table().await.map_err(|error| stuck(error.to_string()))?;
+        let table = reconcile(&table, facts);
+        let planner = self.planner(&table, facts, request.clone());
+        let mut plan = planner.plan().map_err(|error| refused(&error, &*self.redact))?;
+        plan.hash = timing::hash(&plan, &|text| (self.redact)(text));
+        Ok((plan, table))
+    }
+
+    fn write_down(&self, plan: &Plan) -> ActOutcome {
+        let file = self.plans.join(format!("{}-{}.json", plan.operation.as_str(), &plan.hash[..12.min(plan.hash.len())]));
+        let written = serde_json::to_string_pretty(plan).map_err(std::io::Error::from).and_then(|text| {
+            std::fs::create_dir_all(&self.plans)?;
+            std::fs::write(&file, (self.redact)(&text))
+        });
+        match written {
+            Ok(()) => ActOutcome::Planned { file: file.display().to_string() },
+            Err(error) => {
+                ActOutcome::NoCandidate { because: format!("its plan cannot be written to {}: {error}", file.display()) }
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        plan: &Plan,
+        table: &Table,
+        facts: &SiteFacts,
+        request: &Request,
+        beside: &Beside<'_>,
+    ) -> Ran {
+        let late = LatePlan { plan, planner: self.planner(table, facts, request.clone()) };
+        let options = RunOptions {
+            run: new_run_id(&*self.store, jiff::Timestamp::now()),
+            forks: self.forks,
+            reach: Reach::Act,
+            diff: false,
+            inject: Vec::new(),
+            origin: self.origin.clone(),
+            redact: std::sync::Arc::clone(&self.redact),
+        };
+        let (sender, receiver) = unbounded_channel();
+        let running = engine::run(plan, self.tools(&late), &options, sender, beside.interrupt);
+        let (ended, moved) = tokio::join!(running, forward(receiver, beside.shown));
+        match ended {
+            Ok(ending) => Ran { run: Some(options.run), end: Some(ending.end), failed: None, moved },
+            Err(error) => Ran { run: None, end: None, failed: Some(error.to_string()), moved },
+        }
+    }
+}
+
+/// What came of one attempt.
+struct Ran {
+    run: Option<RunId>,
+    end: Option<RunEnd>,
+    failed: Option<String>,
+    moved: Vec<ServiceName>,
+}
+
+/// Passes events on; says which services got a primary.
+async fn forward(mut events: UnboundedReceiver<Event>, shown: &UnboundedSender<Shown>) -> Vec<ServiceName> {
+    let mut moved = Vec::new();
+    while let Some(event) = events.recv().await {
+        if let EventKind::Committed { service, primary: Some(_), .. } = &event.kind
+            && !moved.contains(service)
+        {
+            moved.push(service.clone());
+        }
+        // Nobody may be looking.
+        let _ = shown.send(Shown::Run(Box::new(event)));
+    }
+    moved
+}
+
+fn refused(error: &PlanError, redact: &dyn Fn(&str) -> String) -> ActOutcome {
+    let because = redact(&error.to_string());
+    match error {
+        // It is done already.
+        PlanError::AlreadyThere { .. } => ActOutcome::Done,
+        _ => ActOutcome::NoCandidate { because },
+    }
+}
+
+fn outcome(end: RunEnd) -> ActOutcome {
+    match end {
+        RunEnd::Done => ActOutcome::Done,
+        RunEnd::Undone { because } => ActOutcome::Undone { because },
+        RunEnd::Stuck { because } => ActOutcome::Stuck { because },
+        RunEnd::Unreachable { host } => ActOutcome::NoCandidate { because: format!("{host} is unreachable") },
+        RunEnd::EvidenceMissing { service } => {
+            ActOutcome::EvidenceMissing { because: format!("no evidence for {service} was found in time") }
+        }
+        RunEnd::Stale { host, found } => {
+            ActOutcome::Stale { because: format!("{host} has seen epoch {found}: another controller is at work") }
+        }
+        RunEnd::LeaseLost { .. } => ActOutcome::Stale { because: "the lease was lost".to_owned() },
+        RunEnd::Interrupted { signal } => ActOutcome::Stale { because: format!("stopped by signal {signal}") },
+    }
+}
