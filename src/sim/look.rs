@@ -13,6 +13,7 @@ use crate::module::{Outcome, Probe};
 use crate::monitor::{Ask, Sight, Target, Testimony};
 use crate::plan::Fence;
 use crate::plan::sample::Sample;
+use crate::plan::table::Table;
 use crate::plan::testimony::Heard;
 use crate::site::id::{HostName, ServiceName};
 
@@ -21,6 +22,10 @@ const ANSWER_MS: u64 = 2;
 
 /// How long a witness listens.
 const LISTEN_MS: u64 = 400;
+
+/// How long a host gets to make an epoch its own, and how often.
+const PUSH_MS: u64 = 800;
+const PUSHES: usize = 3;
 
 /// How long an agent takes.
 const FENCE_MS: u64 = 1500;
@@ -120,7 +125,7 @@ impl Eyes {
         seen
     }
 
-    async fn sample(&self, host: &HostName, limit_ms: u64) -> Result<Box<Sample>, String> {
+    pub(super) async fn sample(&self, host: &HostName, limit_ms: u64) -> Result<Box<Sample>, String> {
         self.visit(host, limit_ms, |inside, at| {
             let facts = inside.hosts[at].facts(inside.now, WALL_MS + inside.now);
             Box::new(Sample { facts, ..Sample::default() })
@@ -155,6 +160,28 @@ impl Eyes {
         }
         last.over = true;
         Ok(last)
+    }
+
+    /// Makes the table's epochs the host's own, once nothing older writes there.
+    pub(super) async fn push_epochs(&self, host: &HostName, table: &Table) {
+        for _ in 0..PUSHES {
+            let pushed = self.visit(host, PUSH_MS, |inside, at| {
+                let mut all = true;
+                for (service, row) in table.services.iter().filter(|(_, row)| row.primary.is_some()) {
+                    let share = inside.hosts[at].shares.entry(service.clone()).or_default();
+                    let alone = share.writers.iter().all(|(epoch, _)| *epoch >= row.epoch);
+                    all &= alone;
+                    if alone {
+                        share.epoch = share.epoch.max(row.epoch);
+                    }
+                }
+                all
+            });
+            match pushed.await {
+                Ok(false) => sleep(Duration::from_millis(PUSH_MS / 4)).await,
+                Ok(true) | Err(_) => return,
+            }
+        }
     }
 
     /// Extends the lifetime of an address that is still held.

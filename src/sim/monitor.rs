@@ -19,7 +19,7 @@ use crate::engine::event::{EventKind, RunEnd};
 use crate::engine::recover::{self, OpenRun, Recovery};
 use crate::engine::record::Origin;
 use crate::engine::{self, Interrupt, Late, LatePlan, Reach, RunOptions, Tools, next_attempt};
-use crate::monitor::{Act, ActEnd, ActId, ActOutcome, Core, Effect, Input, Memory, Now, Sight, Target};
+use crate::monitor::{Act, ActEnd, ActId, ActOutcome, Core, Effect, Input, Memory, Now};
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
 use crate::plan::table::{Latch, Table};
@@ -69,6 +69,16 @@ impl Monitor {
 
     pub(super) fn holder(&self) -> &Holder {
         &self.holder
+    }
+
+    /// Sets every service up, as a person would.
+    pub(super) async fn deploy(&self) {
+        let Ok(lease) = self.store.acquire(self.holder.clone(), Duration::from_mins(10)).await else { return };
+        for service in self.made.services.keys() {
+            let facts = self.gather().await;
+            self.act(&Act { services: vec![service.clone()], ..bare(Operation::Deploy) }, facts, &lease).await;
+        }
+        let _ = self.store.release(&lease).await;
     }
 
     fn now(&self) -> Now {
@@ -202,15 +212,7 @@ impl Monitor {
         let moved = to.is_some() && table.services.get(&service).is_some_and(|row| row.primary == to);
         let moves = matches!(operation, Operation::Failover | Operation::Switchover);
         let operation = if moves && moved { Operation::Deploy } else { operation };
-        let act = Act {
-            act: ActId(0),
-            operation,
-            services: vec![service],
-            plan_only: false,
-            because: "it was cut short".to_owned(),
-            leases: Vec::new(),
-            lighter_than: None,
-        };
+        let act = Act { services: vec![service], ..bare(operation) };
         let end = self.act(&act, facts, lease).await;
         self.tell(&format!("finished: {:?}", end.outcome));
     }
@@ -301,6 +303,19 @@ impl Monitor {
     fn run_id(&self) -> RunId {
         let (now, number) = self.world.with(|inside| (inside.now, inside.next_job()));
         RunId::try_from(format!("r{now:09}-{number:06}")).expect("letters, digits and a dash")
+    }
+}
+
+/// An act that no core asked for.
+fn bare(operation: Operation) -> Act {
+    Act {
+        act: ActId(0),
+        operation,
+        services: Vec::new(),
+        plan_only: false,
+        because: String::new(),
+        leases: Vec::new(),
+        lighter_than: None,
     }
 }
 

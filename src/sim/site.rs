@@ -5,11 +5,11 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::world::Known;
-use crate::monitor::{Config, Watched};
-use crate::site::Site;
+use crate::monitor::{Config, Wishes};
+use crate::site::{Site, check};
+use crate::site::diagnostic::Severity;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::load::LoadOptions;
-use crate::site::playbook::DataPolicy;
 
 /// What a site has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +63,8 @@ pub(super) fn make(shape: &Shape) -> anyhow::Result<Made> {
         std::fs::write(root.join(format!("playbooks/s{}.yml", at + 1)), playbook(at, *kind))?;
     }
     let (site, mut wrong) = Site::load(root, &LoadOptions::default());
-    wrong.extend(site.check().into_iter().filter(|found| found.is_error()));
+    wrong.extend(check::check(&site));
+    wrong.retain(|found| found.severity == Severity::Error);
     anyhow::ensure!(wrong.is_empty(), "the simulated site is not valid: {wrong:?}");
     let hosts: Vec<HostName> = site.inventory.hosts().cloned().collect();
     let services = site
@@ -76,7 +77,7 @@ pub(super) fn make(shape: &Shape) -> anyhow::Result<Made> {
             (name.clone(), Known { address, data: playbook.data, lease_ms })
         })
         .collect();
-    let config = config(&site, &hosts, &services, shape);
+    let config = Config::of(&site, &Wishes { gateway: true, hosts: hosts.clone(), ..Wishes::default() });
     Ok(Made { site, config, hosts, services })
 }
 

@@ -115,7 +115,9 @@ impl Wire {
             }
             tokio::select! {
                 biased;
-                Some(line) = remote.lines.recv(), if open => _ = lines.send(line),
+                Some(line) = remote.lines.recv(), if open => {
+                    let _ = lines.send(line);
+                }
                 ended = &mut remote.end, if open => {
                     while let Ok(line) = remote.lines.try_recv() {
                         let _ = lines.send(line);

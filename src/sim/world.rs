@@ -17,6 +17,9 @@ use crate::site::playbook::DataPolicy;
 /// Milliseconds since 1970 at which every world begins.
 pub(super) const WALL_MS: u64 = 1_795_417_503_000;
 
+/// The most monitors of a world.
+pub(super) const MONITORS: usize = 2;
+
 /// Clones are the same world.
 #[derive(Clone)]
 pub(super) struct World {
@@ -31,6 +34,8 @@ pub(super) struct Inside {
     pub net: Net,
     pub services: BTreeMap<ServiceName, Known>,
     pub story: Story,
+    /// By monitor: whether it thinks that it leads.
+    pub leading: Vec<bool>,
     /// What the simulation itself does not understand: no result counts then.
     pub broken: Option<String>,
     next_job: u64,
@@ -64,6 +69,7 @@ impl World {
             net: Net::default(),
             services,
             story: Story::default(),
+            leading: vec![false; MONITORS],
             broken: None,
             next_job: 0,
         };

@@ -1,0 +1,28 @@
+//! A simulated world under virtual time: hosts, links, clocks, stores and monitors, in which the real core decides and the
+//! real planner and engine act, while faults happen. Called by `reveille sim` and by tests.
+//!
+//! ```text
+//! history (faults, by seed) ──► world: hosts, net, story ◄── judge: what must never be
+//!                                  ▲            ▲
+//!                 shell: programs on hosts     look: what is seen
+//!                                  ▲            ▲
+//!                         wire ── monitor: Core, Planner, engine::run, MemStore
+//! ```
+
+mod address;
+mod chance;
+mod command;
+mod gate;
+mod host;
+mod look;
+mod monitor;
+mod net;
+mod process;
+mod program;
+mod shell;
+mod site;
+mod story;
+mod wire;
+mod world;
+#[cfg(test)]
+mod tests;
