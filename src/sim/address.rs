@@ -107,6 +107,7 @@ impl Job {
             if notes {
                 self.note_address(address, "absent".to_owned())?;
             }
+            self.inside(|inside| inside.claims(self.host, &self.program.service))?;
             self.add(address, options.lease_ms)?;
             self.tell(&format!("takes {address}"));
         }

@@ -12,13 +12,18 @@
 mod address;
 mod chance;
 mod command;
+mod fault;
 mod gate;
+mod history;
 mod host;
+mod judge;
 mod look;
 mod monitor;
 mod net;
 mod process;
 mod program;
+mod run;
+mod seek;
 mod shell;
 mod site;
 mod story;
@@ -26,3 +31,8 @@ mod wire;
 mod world;
 #[cfg(test)]
 mod tests;
+
+pub use history::{Event, Fault, History, Whom};
+pub use run::{Broken, Sites, Told, tell};
+pub use seek::{Found, Search};
+pub use site::{Data, Kind, Shape};

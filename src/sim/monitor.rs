@@ -12,6 +12,7 @@ use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, sleep_
 
 use super::look::Eyes;
 use super::net::Place;
+use super::run::Broken;
 use super::site::Made;
 use super::wire::Wire;
 use super::world::{WALL_MS, World};
@@ -46,13 +47,14 @@ pub(super) struct Monitor {
     pub store: MemStore,
     eyes: Eyes,
     holder: Holder,
+    broken: Option<Broken>,
     /// By how much its wall clock is wrong; changed by faults.
     pub clock_off_ms: Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl Monitor {
     /// `life` tells its processes apart.
-    pub(super) fn new(at: usize, life: u32, world: &World, made: &Arc<Made>, store: MemStore) -> Self {
+    pub(super) fn new(at: usize, life: u32, world: &World, made: &Arc<Made>, store: MemStore, broken: Option<Broken>) -> Self {
         let wire = Wire::new(world, Place::Monitor(at));
         let eyes = Eyes { world: world.clone(), from: Place::Monitor(at), wire };
         let holder = Holder { who: "sim".to_owned(), pid: life, host: format!("m{}", at + 1), ..Holder::default() };
@@ -63,12 +65,9 @@ impl Monitor {
             store,
             eyes,
             holder,
+            broken,
             clock_off_ms: Arc::default(),
         }
-    }
-
-    pub(super) fn holder(&self) -> &Holder {
-        &self.holder
     }
 
     /// Sets every service up, as a person would.
@@ -248,11 +247,14 @@ impl Monitor {
             let secrets = Map::new();
             let planner =
                 || Planner { site: &self.made.site, table: &table, facts: &facts, secrets: &secrets, request: request.clone() };
-            let plan = match planner().plan() {
+            let mut plan = match planner().plan() {
                 Ok(plan) => plan,
                 Err(_) if attempt > 0 => return ended,
                 Err(error) => return ActEnd { outcome: refused(&error), ..ended },
             };
+            if self.broken == Some(Broken::Evidence) {
+                plan.steps.iter_mut().for_each(|step| step.any_of.clear());
+            }
             let late = LatePlan { plan: &plan, planner: planner() };
             let end = self.execute(&plan, &late, lease, &mut ended).await;
             self.tell(&format!("{} of {} ended: {end:?}", plan.operation.as_str(), act.services[0]));
@@ -273,6 +275,10 @@ impl Monitor {
             plan.services[0].service,
             plan.services[0].to.as_ref().map_or("-", HostName::as_str),
         ));
+        let moved = &plan.services[0];
+        if let Some(from) = moved.from.as_ref().filter(|from| moved.to.as_ref() != Some(from)) {
+            self.world.with(|inside| inside.leaves(&moved.service, from));
+        }
         let options = RunOptions {
             run: run.clone(),
             forks: 20,
@@ -357,7 +363,12 @@ struct Leader<'a> {
 
 impl<'a> Leader<'a> {
     fn new(monitor: &'a Monitor, lease: &'a Lease, table: Table) -> Self {
-        let core = Core::new(monitor.made.config.clone(), table.clone(), None, monitor.now());
+        let mut config = monitor.made.config.clone();
+        if monitor.broken == Some(Broken::Evidence) {
+            // It thinks that evidence can be had anywhere.
+            config.fenceable = config.hosts.iter().cloned().collect();
+        }
+        let core = Core::new(config, table.clone(), None, monitor.now());
         let (inputs, heard) = unbounded_channel();
         let (facts, tasks) = (SiteFacts::new(), FuturesUnordered::new());
         Self { monitor, lease, core, table, facts, inputs, heard, tasks }

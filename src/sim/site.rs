@@ -9,6 +9,7 @@ use crate::monitor::{Config, Wishes};
 use crate::site::{Site, check};
 use crate::site::diagnostic::Severity;
 use crate::site::id::{HostName, ServiceName};
+use crate::site::playbook::DataPolicy;
 use crate::site::load::LoadOptions;
 
 /// What a site has.
@@ -28,12 +29,32 @@ pub struct Kind {
     pub lease_s: Option<u64>,
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.data.as_str())?;
+        match self.lease_s {
+            Some(lease) => write!(f, " with an address lease of {lease} s"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// As [`DataPolicy`], in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Data {
     None,
     SharedRead,
     SharedWrite,
+}
+
+impl Data {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SharedRead => "shared-read",
+            Self::SharedWrite => "shared-write",
+        }
+    }
 }
 
 /// A site and what the world knows of it.
@@ -93,11 +114,7 @@ fn inventory(shape: &Shape) -> String {
 }
 
 fn playbook(at: usize, kind: Kind) -> String {
-    let data = match kind.data {
-        Data::None => "none",
-        Data::SharedRead => "shared-read",
-        Data::SharedWrite => "shared-write",
-    };
+    let data = kind.data.as_str();
     let lease = kind.lease_s.map(|lease| format!(", lease: {lease}s")).unwrap_or_default();
     format!(
         r#"service: s{number}
@@ -107,7 +124,7 @@ data: {data}
 probes:
   page: {{ tcp: {{ host: "{{{{ address }}}}", port: 80, timeout: {TIMEOUT_MS}ms }} }}
 detection: {{ interval: {INTERVAL_MS}ms, timeout: {TIMEOUT_MS}ms, confirm: 3, witnesses: 2 }}
-takeover: {{ hold_down: 20s, max_per_day: 1000 }}
+takeover: {{ hold_down: 5s, max_per_day: 1000 }}
 overload:
   load: {{ load_per_cpu: 4.0, for: 3 }}
 prepare:

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::host::{Host, Ms, State};
+use super::judge::Judge;
 use super::net::{Net, Place};
 use super::story::Story;
 use crate::site::id::{HostName, ServiceName};
@@ -16,9 +17,6 @@ use crate::site::playbook::DataPolicy;
 
 /// Milliseconds since 1970 at which every world begins.
 pub(super) const WALL_MS: u64 = 1_795_417_503_000;
-
-/// The most monitors of a world.
-pub(super) const MONITORS: usize = 2;
 
 /// Clones are the same world.
 #[derive(Clone)]
@@ -34,8 +32,14 @@ pub(super) struct Inside {
     pub net: Net,
     pub services: BTreeMap<ServiceName, Known>,
     pub story: Story,
-    /// By monitor: whether it thinks that it leads.
+    /// By monitor: whether it thinks that it leads, and whether it is stopped.
     pub leading: Vec<bool>,
+    pub paused: Vec<bool>,
+    /// When something last went wrong or was put right.
+    pub last_fault: Ms,
+    pub judge: Judge,
+    /// The judge has spoken.
+    pub condemned: bool,
     /// What the simulation itself does not understand: no result counts then.
     pub broken: Option<String>,
     next_job: u64,
@@ -61,7 +65,7 @@ pub(super) enum Served {
 
 impl World {
     /// Must be made within a runtime whose clock is paused.
-    pub(super) fn new(seed: u64, hosts: Vec<HostName>, services: BTreeMap<ServiceName, Known>) -> Self {
+    pub(super) fn new(seed: u64, hosts: Vec<HostName>, services: BTreeMap<ServiceName, Known>, monitors: usize) -> Self {
         let inside = Inside {
             now: 0,
             chance: Chance::of(seed),
@@ -69,7 +73,11 @@ impl World {
             net: Net::default(),
             services,
             story: Story::default(),
-            leading: vec![false; MONITORS],
+            leading: vec![false; monitors],
+            paused: vec![false; monitors],
+            last_fault: 0,
+            judge: Judge::default(),
+            condemned: false,
             broken: None,
             next_job: 0,
         };
@@ -80,7 +88,10 @@ impl World {
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.now = self.now();
-        act(&mut inside)
+        inside.observe();
+        let done = act(&mut inside);
+        inside.observe();
+        done
     }
 
     pub(super) fn now(&self) -> Ms {
@@ -148,9 +159,5 @@ impl Inside {
             Some(State::Asleep) => Served::Silence,
             Some(State::Dead | State::Absent) | None => Served::Refused,
         }
-    }
-
-    pub(super) fn hosts_by_name(&self) -> BTreeMap<HostName, usize> {
-        self.hosts.iter().enumerate().map(|(at, host)| (host.name.clone(), at)).collect()
     }
 }
