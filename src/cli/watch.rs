@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use super::{operation, output};
 use crate::monitor::{Config, Gravity, Wishes};
 use crate::plan::{Operation, Request};
 use crate::store::Holder;
-use crate::watch::{Ended, Field, Options, Parts, Shown, Tape, Watch, WatchError};
+use crate::watch::{Ended, Field, Options, Parts, Shown, Tape, Watch, WatchError, gateway};
 
 pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
     let session = Session::open(common, &[])?;
@@ -26,14 +27,20 @@ pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
     let stop = CancellationToken::new();
     let memory = session.store.folder().join("monitor.json");
     let ttl = session.site.settings.monitor_lease.0;
+    let gateway = gateway();
     let wishes = Wishes {
         interval: args.interval,
         plan_only: args.mode == Some(WatchMode::PlanOnly),
-        gateway: false,
+        gateway: gateway.is_some(),
         hosts: session.hosts.clone(),
     };
     let config = Config::of(&session.site, &wishes);
-    let showing = tokio::spawn(show(seen, common.clone(), session.store.folder().join("view.json"), session.store.history()));
+    let showing = tokio::spawn(show(
+        seen,
+        common.clone(),
+        session.store.folder().join("view.json"),
+        session.store.history(),
+    ));
     let watch = Watch {
         config,
         options: Options {
@@ -42,7 +49,7 @@ pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
             once: args.once,
             memory,
         },
-        field: Arc::new(field(common, session)),
+        field: Arc::new(field(common, session, gateway)),
         shown,
         stop: stop.clone(),
         tape: tape(args.record.as_deref())?,
@@ -64,7 +71,7 @@ fn failed(error: WatchError) -> Failure {
     Failure::internal(error)
 }
 
-fn field(common: &Common, session: Session) -> Field {
+fn field(common: &Common, session: Session, gateway: Option<IpAddr>) -> Field {
     let programs: BTreeSet<String> = session
         .site
         .playbooks
@@ -84,7 +91,7 @@ fn field(common: &Common, session: Session) -> Field {
         origin: session::origin(),
         forks,
         hosts: session.hosts,
-        gateway: None,
+        gateway,
         plans,
         programs,
         site: session.site,
@@ -93,9 +100,11 @@ fn field(common: &Common, session: Session) -> Field {
 
 fn tape(file: Option<&Path>) -> Result<Tape, Failure> {
     let Some(path) = file else { return Ok(Tape::new(None)) };
-    let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        Failure::words(Exit::Usage, format!("--record {}: {error}", path.display()))
-    })?;
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| Failure::words(Exit::Usage, format!("--record {}: {error}", path.display())))?;
     Ok(Tape::new(Some(Box::new(file))))
 }
 

@@ -269,12 +269,14 @@ mod tests {
         let read = www.decode(7, &reply(&www, 0, 2, records)).unwrap();
         assert_eq!(read, Reply { rcode: 0, truncated: false, records: vec!["10.0.0.80".to_owned()] });
         let mail = question("Example.ORG", RecordType::Mx);
-        let read = mail.decode(7, &reply(&mail, 0, 1, b"\xc0\x0c\0\x0f\0\x01\0\0\0\0\0\x09\0\x0a\x04mail\xc0\x0c"));
+        let read =
+            mail.decode(7, &reply(&mail, 0, 1, b"\xc0\x0c\0\x0f\0\x01\0\0\0\0\0\x09\0\x0a\x04mail\xc0\x0c"));
         let read = read.unwrap();
         assert_eq!(read.records, ["10 mail.Example.ORG."]);
         assert!(read.holds("10 mail.example.org") && !read.holds("20 mail.example.org"));
         let text = question("t", RecordType::Txt);
-        let read = text.decode(7, &reply(&text, 0, 1, b"\xc0\x0c\0\x10\0\x01\0\0\0\0\0\x06\x02ab\x02cd")).unwrap();
+        let read =
+            text.decode(7, &reply(&text, 0, 1, b"\xc0\x0c\0\x10\0\x01\0\0\0\0\0\x06\x02ab\x02cd")).unwrap();
         assert!(read.holds("abcd") && read.holds("\"abcd\""));
     }
 
@@ -293,7 +295,11 @@ mod tests {
     fn broken_answers_are_no_danger() {
         let www = question("www.example.org", RecordType::A);
         let round = reply(&www, 0, 1, b"\xc0\x21\0\x01\0\x01\0\0\0\0\0\x04\x0a\0\0\x50");
-        assert_eq!(www.decode(7, &round).unwrap().records, Vec::<String>::new(), "a name that points to itself");
+        assert_eq!(
+            www.decode(7, &round).unwrap().records,
+            Vec::<String>::new(),
+            "a name that points to itself"
+        );
         let whole = reply(&www, 0, 1, b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x0a\0\0\x50");
         for end in 0..whole.len() {
             let records = www.decode(7, &whole[..end]).map(|reply| reply.records);

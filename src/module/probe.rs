@@ -106,8 +106,12 @@ impl Probe {
     /// What makes it fail.
     pub fn fail_on(&self) -> FailOn {
         match self {
-            Self::Http { fail_on, .. } | Self::Smtp { fail_on, .. } | Self::Plugin { fail_on, .. } => *fail_on,
-            Self::Icmp { .. } | Self::Tcp { .. } | Self::Dns { .. } | Self::Command { .. } => FailOn::Critical,
+            Self::Http { fail_on, .. } | Self::Smtp { fail_on, .. } | Self::Plugin { fail_on, .. } => {
+                *fail_on
+            }
+            Self::Icmp { .. } | Self::Tcp { .. } | Self::Dns { .. } | Self::Command { .. } => {
+                FailOn::Critical
+            }
         }
     }
 }
@@ -204,7 +208,11 @@ fn tls(http: &HttpProbe, cx: &Context) -> Result<Tls, ModuleError> {
         }
         _ => None,
     };
-    Ok(Tls { ca, insecure: http.insecure, expires_in_ms: http.expires_in.as_ref().map(|span| ms(span.value)) })
+    Ok(Tls {
+        ca,
+        insecure: http.insecure,
+        expires_in_ms: http.expires_in.as_ref().map(|span| ms(span.value)),
+    })
 }
 
 /// A part of a dialogue: with a line end in it, it would be two.
@@ -220,9 +228,8 @@ fn line(text: Option<&Sp<String>>, cx: &Context) -> Result<Option<String>, Modul
 
 fn question(dns: &DnsProbe, cx: &Context) -> Result<dns::Question, ModuleError> {
     let name = cx.text(&dns.name)?;
-    dns::Question::new(&name, dns.kind).ok_or_else(|| {
-        ModuleError::at(&dns.name, format!("`{name}` is no name that DNS can ask for"))
-    })
+    dns::Question::new(&name, dns.kind)
+        .ok_or_else(|| ModuleError::at(&dns.name, format!("`{name}` is no name that DNS can ask for")))
 }
 
 fn timeout_ms(given: Option<&Sp<TimeSpan>>) -> u64 {

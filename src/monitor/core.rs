@@ -138,7 +138,8 @@ impl Core {
 
     /// Whether everything was looked at, everything found was looked into, and nothing is under way.
     pub fn is_round_done(&self) -> bool {
-        let looked = |service: &Service| service.looked && service.inquiry.is_none() && service.round.is_none();
+        let looked =
+            |service: &Service| service.looked && service.inquiry.is_none() && service.round.is_none();
         self.is_idle() && self.services.values().all(looked) && self.hosts.values().all(Host::is_looked_at)
     }
 
@@ -216,6 +217,7 @@ impl Core {
                 service.renewal.next_ms = now;
                 service.renewal.forsaken = false;
                 service.copy.bad = 0;
+                service.moved_ms = Some(now);
             }
         }
         self.table = table;

@@ -8,9 +8,9 @@ use super::inquiry::Inquiry;
 use super::policy::{self, Blocker};
 use super::service::Service;
 use super::verdict::Verdict;
-use crate::plan::{LeaseFact, Operation};
 use crate::plan::table::Role;
 use crate::plan::testimony::Heard;
+use crate::plan::{LeaseFact, Operation};
 use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::{EvidenceKind, TakeoverMode};
 
@@ -278,7 +278,9 @@ impl Core {
             ActOutcome::Done => {
                 service.copy.rest(now);
                 let row = self.row(name).cloned();
-                let outage_ms = service.out_since_ms.filter(|_| moved).map(|since| now.saturating_sub(since));
+                let back_ms = service.moved_ms.unwrap_or(now);
+                let outage_ms =
+                    service.out_since_ms.filter(|_| moved).map(|since| back_ms.saturating_sub(since));
                 if act.operation != Operation::Reprotect {
                     self.tell(Happening::Moved {
                         service: name.clone(),

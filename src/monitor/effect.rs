@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::happening::Told;
 use super::looks::Ask;
 use super::sight::{LookId, Sight};
-use crate::plan::{LeaseFact, Operation};
 use crate::plan::table::Table;
+use crate::plan::{LeaseFact, Operation};
 use crate::site::id::{RunId, ServiceName};
 
 /// Tells one act from another for as long as a monitor runs.

@@ -42,6 +42,8 @@ pub struct Service {
     /// The last answer, and the first miss since.
     pub answered_ms: Option<u64>,
     pub out_since_ms: Option<u64>,
+    /// When its primary changed last.
+    pub moved_ms: Option<u64>,
     pub act: Option<ActId>,
     pub act_ended_ms: u64,
     /// What should be done and is not, and why.
@@ -132,6 +134,7 @@ impl Service {
             inquiry: None,
             answered_ms: None,
             out_since_ms: None,
+            moved_ms: None,
             act: None,
             act_ended_ms: 0,
             held: None,

@@ -24,7 +24,7 @@ pub async fn ask(probe: &Probe) -> Outcome {
         http::prepare(url, tls).await;
     }
     let after_ms = probe.timeout_ms();
-    match tokio::time::timeout(Duration::from_millis(after_ms), make(probe)).await {
+    match tokio::time::timeout(Duration::from_millis(after_ms), Box::pin(make(probe))).await {
         Ok(outcome) => judge(outcome, probe.fail_on()),
         Err(_) => Outcome::TimedOut { after_ms },
     }

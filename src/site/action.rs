@@ -14,8 +14,8 @@ use super::shape::Argv;
 use super::source::Sp;
 pub use command::{CommandArgs, RunGuard, ShellArgs};
 pub use probe::{
-    CommandProbe, DnsProbe, FailOn, HttpProbe, IcmpProbe, PluginProbe, ProbeArgs, ProbeSpec, Rcode, RecordType,
-    SmtpProbe, TcpProbe,
+    CommandProbe, DnsProbe, FailOn, HttpProbe, IcmpProbe, PluginProbe, ProbeArgs, ProbeSpec, Rcode,
+    RecordType, SmtpProbe, TcpProbe,
 };
 
 mod command;

@@ -31,10 +31,21 @@ impl FromStr for TimeSpan {
         if text.trim().parse::<f64>().is_ok() {
             return Err(format!("duration `{text}` has no unit; write `{text}s` or `{text}ms`"));
         }
-        let parsed: jiff::SignedDuration =
-            text.parse().map_err(|_| format!("`{text}` is not a duration such as `500ms`, `4s` or `10m`"))?;
-        Duration::try_from(parsed).map(Self).map_err(|_| format!("duration `{text}` is negative"))
+        let refusal = || format!("`{text}` is not a duration such as `500ms`, `4s` or `10m`");
+        let (days, rest) = days(text);
+        let rest = if rest.is_empty() && days > 0 { "0s" } else { rest };
+        let parsed: jiff::SignedDuration = rest.parse().map_err(|_| refusal())?;
+        let rest = Duration::try_from(parsed).map_err(|_| format!("duration `{text}` is negative"))?;
+        let days = days.checked_mul(86_400).map(Duration::from_secs);
+        days.and_then(|days| days.checked_add(rest)).map(Self).ok_or_else(refusal)
     }
+}
+
+/// A day is 24 hours here, which not every calendar agrees with: `14d`, `1d 12h` as days and the rest.
+fn days(text: &str) -> (u64, &str) {
+    let whole =
+        || text.split_once('d').and_then(|(days, rest)| Some((days.trim().parse().ok()?, rest.trim())));
+    whole().unwrap_or((0, text))
 }
 
 impl TryFrom<String> for TimeSpan {
@@ -176,6 +187,11 @@ mod tests {
     fn a_duration_needs_a_unit_and_is_not_negative() {
         assert_eq!("500ms".parse(), Ok(TimeSpan::from_millis(500)));
         assert_eq!("1m 30s".parse(), Ok(TimeSpan::from_secs(90)));
+        assert_eq!("14d".parse(), Ok(TimeSpan::from_secs(14 * 86_400)));
+        assert_eq!("1d 12h".parse(), Ok(TimeSpan::from_secs(36 * 3600)));
+        for wrong in ["d", "2d3", "2dogs", "1h 2d", "99999999999999999999d", "999999999999999999d"] {
+            assert!(wrong.parse::<TimeSpan>().is_err(), "{wrong}");
+        }
         assert!("4".parse::<TimeSpan>().unwrap_err().contains("no unit"));
         assert!("-3s".parse::<TimeSpan>().unwrap_err().contains("negative"));
         assert_eq!(TimeSpan::from_secs(90).to_string(), "1m30s");

@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use super::action::{
-    Action, CommandProbe, CopyArgs, DnsProbe, FileArgs, HttpProbe, IcmpProbe, MountArgs, PluginProbe, ProbeArgs, ProbeSpec,
-    ProcessArgs, Ready, RunGuard, SmtpProbe, SysctlArgs, TcpProbe, TemplateArgs, UnitArgs, WaitForArgs,
+    Action, CommandProbe, CopyArgs, DnsProbe, FileArgs, HttpProbe, IcmpProbe, MountArgs, PluginProbe,
+    ProbeArgs, ProbeSpec, ProcessArgs, Ready, RunGuard, SmtpProbe, SysctlArgs, TcpProbe, TemplateArgs,
+    UnitArgs, WaitForArgs,
 };
 use super::playbook::{Playbook, VarMap};
 use super::settings::Settings;

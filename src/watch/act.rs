@@ -9,7 +9,7 @@ use super::field::Field;
 use crate::engine::event::{Event, EventKind, RunEnd};
 use crate::engine::gather::{self, Question};
 use crate::engine::{self, Interrupt, LatePlan, Reach, RunOptions, next_attempt};
-use crate::monitor::{Act, ActEnd, ActOutcome};
+use crate::monitor::{Act, ActEnd, ActOutcome, Input};
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
 use crate::plan::table::Table;
@@ -24,12 +24,14 @@ const ATTEMPTS: usize = 4;
 pub(super) struct Beside<'a> {
     pub shown: &'a UnboundedSender<Shown>,
     pub interrupt: &'a Interrupt,
+    /// Told the table as soon as a service has moved, long before it is protected again.
+    pub inputs: Option<&'a UnboundedSender<Input>>,
 }
 
 impl Field {
     /// Plans and runs until it is done or nothing is left to try. The caller holds the lease.
     pub(super) async fn act(&self, act: &Act, facts: SiteFacts, beside: Beside<'_>) -> ActEnd {
-        let mut request = self.request(act);
+        let mut request = request(act);
         let mut facts = facts;
         let mut ended = ActEnd { run: None, outcome: ActOutcome::Done, moved: Vec::new() };
         for attempt in 0..ATTEMPTS {
@@ -61,21 +63,6 @@ impl Field {
         ended
     }
 
-    fn request(&self, act: &Act) -> Request {
-        Request {
-            operation: act.operation,
-            services: act.services.clone(),
-            to: None,
-            limit: None,
-            tags: Vec::new(),
-            user: None,
-            escalate: false,
-            tried: BTreeMap::new(),
-            leases: act.leases.iter().cloned().collect(),
-            lighter_than: act.lighter_than,
-        }
-    }
-
     /// Every host's own word, asked for now.
     pub(super) async fn gather(&self) -> SiteFacts {
         let question = Question {
@@ -98,16 +85,20 @@ impl Field {
     }
 
     fn write_down(&self, plan: &Plan) -> ActOutcome {
-        let file = self.plans.join(format!("{}-{}.json", plan.operation.as_str(), &plan.hash[..12.min(plan.hash.len())]));
+        let file = self.plans.join(format!(
+            "{}-{}.json",
+            plan.operation.as_str(),
+            &plan.hash[..12.min(plan.hash.len())]
+        ));
         let written = serde_json::to_string_pretty(plan).map_err(std::io::Error::from).and_then(|text| {
             std::fs::create_dir_all(&self.plans)?;
             std::fs::write(&file, (self.redact)(&text))
         });
         match written {
             Ok(()) => ActOutcome::Planned { file: file.display().to_string() },
-            Err(error) => {
-                ActOutcome::NoCandidate { because: format!("its plan cannot be written to {}: {error}", file.display()) }
-            }
+            Err(error) => ActOutcome::NoCandidate {
+                because: format!("its plan cannot be written to {}: {error}", file.display()),
+            },
         }
     }
 
@@ -131,11 +122,30 @@ impl Field {
         };
         let (sender, receiver) = unbounded_channel();
         let running = engine::run(plan, self.tools(&late), &options, sender, beside.interrupt);
-        let (ended, moved) = tokio::join!(running, forward(receiver, beside.shown));
+        let (ended, moved) = tokio::join!(running, self.forward(receiver, beside));
         match ended {
             Ok(ending) => Ran { run: Some(options.run), end: Some(ending.end), failed: None, moved },
             Err(error) => Ran { run: None, end: None, failed: Some(error.to_string()), moved },
         }
+    }
+
+    /// Passes events on; says which services got a primary.
+    async fn forward(&self, mut events: UnboundedReceiver<Event>, beside: &Beside<'_>) -> Vec<ServiceName> {
+        let mut moved = Vec::new();
+        while let Some(event) = events.recv().await {
+            if let EventKind::Committed { service, primary: Some(_), .. } = &event.kind
+                && !moved.contains(service)
+            {
+                moved.push(service.clone());
+                if let (Some(inputs), Ok(table)) = (beside.inputs, self.table().await) {
+                    // The core may be gone.
+                    let _ = inputs.send(Input::Table { table: Box::new(table) });
+                }
+            }
+            // Nobody may be looking.
+            let _ = beside.shown.send(Shown::Run(Box::new(event)));
+        }
+        moved
     }
 }
 
@@ -147,19 +157,19 @@ struct Ran {
     moved: Vec<ServiceName>,
 }
 
-/// Passes events on; says which services got a primary.
-async fn forward(mut events: UnboundedReceiver<Event>, shown: &UnboundedSender<Shown>) -> Vec<ServiceName> {
-    let mut moved = Vec::new();
-    while let Some(event) = events.recv().await {
-        if let EventKind::Committed { service, primary: Some(_), .. } = &event.kind
-            && !moved.contains(service)
-        {
-            moved.push(service.clone());
-        }
-        // Nobody may be looking.
-        let _ = shown.send(Shown::Run(Box::new(event)));
+fn request(act: &Act) -> Request {
+    Request {
+        operation: act.operation,
+        services: act.services.clone(),
+        to: None,
+        limit: None,
+        tags: Vec::new(),
+        user: None,
+        escalate: false,
+        tried: BTreeMap::new(),
+        leases: act.leases.iter().cloned().collect(),
+        lighter_than: act.lighter_than,
     }
-    moved
 }
 
 fn refused(error: &PlanError, redact: &dyn Fn(&str) -> String) -> ActOutcome {
@@ -180,10 +190,12 @@ fn outcome(end: RunEnd) -> ActOutcome {
         RunEnd::EvidenceMissing { service } => {
             ActOutcome::EvidenceMissing { because: format!("no evidence for {service} was found in time") }
         }
-        RunEnd::Stale { host, found } => {
-            ActOutcome::Stale { because: format!("{host} has seen epoch {found}: another controller is at work") }
-        }
+        RunEnd::Stale { host, found } => ActOutcome::Stale {
+            because: format!("{host} has seen epoch {found}: another controller is at work"),
+        },
         RunEnd::LeaseLost { .. } => ActOutcome::Stale { because: "the lease was lost".to_owned() },
-        RunEnd::Interrupted { signal } => ActOutcome::Stale { because: format!("stopped by signal {signal}") },
+        RunEnd::Interrupted { signal } => {
+            ActOutcome::Stale { because: format!("stopped by signal {signal}") }
+        }
     }
 }

@@ -188,7 +188,7 @@ impl Drive<'_> {
                 Effect::Look(ask) => {
                     let (field, table, told) =
                         (Arc::clone(&self.field), Arc::clone(&state.table), state.inputs.clone());
-                    state.tasks.spawn(async move { field.look(ask, &table, &told).await });
+                    state.tasks.spawn(async move { Box::pin(field.look(ask, &table, &told)).await });
                 }
                 Effect::Act(act) => self.act(state, act),
                 Effect::Reconcile => self.reconcile(state),
@@ -204,7 +204,9 @@ impl Drive<'_> {
         let interrupt = Interrupt::under(self.lease.clone());
         state.runs.insert(act.act, interrupt.clone());
         state.tasks.spawn(async move {
-            let end = field.act(&act, facts, Beside { shown: &shown, interrupt: &interrupt }).await;
+            let end = field
+                .act(&act, facts, Beside { shown: &shown, interrupt: &interrupt, inputs: Some(&inputs) })
+                .await;
             // What it did is in the table; the core should see that first.
             if let Ok(table) = field.table().await {
                 let _ = inputs.send(Input::Table { table: Box::new(table) });

@@ -39,10 +39,13 @@ pub struct Field {
     /// Where plans go that are only written down.
     pub plans: PathBuf,
     /// Rendered once per service and primary.
-    probes: Mutex<BTreeMap<(ServiceName, HostName), Arc<Vec<(String, Probe)>>>>,
+    probes: Mutex<BTreeMap<(ServiceName, HostName), Arc<NamedProbes>>>,
     pub(super) uptimes: Uptimes,
     pub(super) wanted: Wanted,
 }
+
+/// The checks of a service, rendered.
+pub(super) type NamedProbes = Vec<(String, Probe)>;
 
 /// What is needed to make a [`Field`].
 pub struct Parts {
@@ -112,7 +115,7 @@ impl Field {
         service: &ServiceName,
         host: &HostName,
         table: &Table,
-    ) -> Result<Arc<Vec<(String, Probe)>>, String> {
+    ) -> Result<Arc<NamedProbes>, String> {
         let key = (service.clone(), host.clone());
         if let Some(known) = self.probes.lock().ok().and_then(|known| known.get(&key).cloned()) {
             return Ok(known);
@@ -121,7 +124,7 @@ impl Field {
         let facts = SiteFacts::new();
         let planner = self.planner(table, &facts, Request::bare(Operation::Deploy, service.clone()));
         let rendered = planner.probes(service, host).map_err(|error| error.to_string())?;
-        let named: Arc<Vec<_>> = Arc::new(playbook.probes.keys().cloned().zip(rendered).collect());
+        let named: Arc<NamedProbes> = Arc::new(playbook.probes.keys().cloned().zip(rendered).collect());
         if let Ok(mut known) = self.probes.lock() {
             known.insert(key, Arc::clone(&named));
         }

@@ -78,7 +78,7 @@ impl Watch {
     pub async fn run(mut self) -> Result<Ended, WatchError> {
         loop {
             let lease = match self.acquire().await? {
-                Standing::Leads(lease) => lease,
+                Standing::Leads(lease) => *lease,
                 Standing::Held(held) => return Ok(Ended::Held(held)),
                 Standing::Stopped => return Ok(Ended::Done { view: None }),
             };
@@ -103,7 +103,7 @@ impl Watch {
                 () = self.stop.cancelled() => return Ok(Standing::Stopped),
             };
             let holder = match acquired {
-                Ok(lease) => return Ok(Standing::Leads(lease)),
+                Ok(lease) => return Ok(Standing::Leads(Box::new(lease))),
                 Err(AcquireError::Store(error)) => return Err(error.into()),
                 Err(AcquireError::Held(holder)) => holder,
             };
@@ -166,7 +166,8 @@ impl Watch {
             self.config.services.get(*name).is_some_and(|watched| watched.pool.contains(host))
         };
         let mut script = String::new();
-        for (name, row) in table.services.iter().filter(|(name, row)| of_host(name) && row.primary.is_some()) {
+        for (name, row) in table.services.iter().filter(|(name, row)| of_host(name) && row.primary.is_some())
+        {
             script.push_str("(\n");
             script.push_str(&guard::prelude(name, row.epoch, Mode::Write));
             script.push_str(") </dev/null\n");
@@ -260,11 +261,11 @@ impl Watch {
     ) -> Result<(), WatchError> {
         let facts = self.field.gather().await;
         let table = reconcile(&self.field.table().await?, &facts);
-        let moved = to.is_some()
-            && table.services.get(&service).is_some_and(|row| row.primary.as_ref() == to);
+        let moved =
+            to.is_some() && table.services.get(&service).is_some_and(|row| row.primary.as_ref() == to);
         // It has moved already: what is left is its protection.
-        let moves = matches!(operation, Operation::Failover | Operation::Switchover);
-        let operation = if moves && moved { Operation::Deploy } else { operation };
+        let is_move = matches!(operation, Operation::Failover | Operation::Switchover);
+        let operation = if is_move && moved { Operation::Deploy } else { operation };
         let act = Act {
             act: ActId(0),
             operation,
@@ -274,7 +275,7 @@ impl Watch {
             leases: Vec::new(),
             lighter_than: None,
         };
-        let beside = Beside { shown: &self.shown, interrupt };
+        let beside = Beside { shown: &self.shown, interrupt, inputs: None };
         let end = self.field.act(&act, facts, beside).await;
         tracing::info!(%service, ?end, "what was cut short is seen to");
         Ok(())
@@ -304,7 +305,7 @@ impl Watch {
 }
 
 enum Standing {
-    Leads(Lease),
+    Leads(Box<Lease>),
     Held(Box<Held>),
     Stopped,
 }

@@ -27,7 +27,9 @@ impl Field {
         let limit = Duration::from_millis(ask.timeout_ms);
         let look = ask.look;
         let sight = match &ask.target {
-            Target::Service(service) => Sight::Answers(self.ask_service(service, table, ask.timeout_ms).await),
+            Target::Service(service) => {
+                Sight::Answers(self.ask_service(service, table, ask.timeout_ms).await)
+            }
             Target::Echo(host) => Sight::Echo(echo(&self.address(host), ask.timeout_ms).await),
             Target::Gateway => match self.gateway {
                 Some(gateway) => Sight::Echo(echo(&gateway.to_string(), ask.timeout_ms).await),
@@ -63,9 +65,9 @@ impl Field {
             Ok(probes) => probes,
             Err(why) => return impossible(why),
         };
-        let looks = probes.iter().map(|(name, probe)| async move {
-            (name.clone(), within(timeout_ms, probe::ask(probe)).await)
-        });
+        let looks = probes
+            .iter()
+            .map(|(name, probe)| async move { (name.clone(), within(timeout_ms, probe::ask(probe)).await) });
         join_all(looks).await.into_iter().collect()
     }
 

@@ -10,6 +10,7 @@
 mod act;
 mod drive;
 mod field;
+mod gateway;
 mod lead;
 mod look;
 mod tape;
@@ -17,5 +18,6 @@ mod uptime;
 
 pub use drive::{Shown, Stop};
 pub use field::{Field, Parts};
+pub use gateway::gateway;
 pub use lead::{Ended, Options, Watch, WatchError};
 pub use tape::{Line, Tape};

@@ -15,7 +15,13 @@ pub const SCHEMA: &str = "reveille.recording/1";
 #[serde(rename_all = "kebab-case", tag = "line")]
 pub enum Line {
     /// A monitor begins to lead. A recording may hold several beginnings.
-    Began { schema: String, config: Box<Config>, table: Box<Table>, remembered: Option<Box<Remembered>>, now: Now },
+    Began {
+        schema: String,
+        config: Box<Config>,
+        table: Box<Table>,
+        remembered: Option<Box<Remembered>>,
+        now: Now,
+    },
     /// What it was told, and what it said.
     Step { now: Now, input: Input, effects: Vec<Effect> },
 }

@@ -18,15 +18,24 @@ fn probes(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
             known_probe(subject, &latency.probe, out);
         }
     }
+    let named: Vec<_> = subject.playbook.probes.values().map(|probe| (&probe.value, probe.span)).collect();
+    let mut inline = Vec::new();
     for (_, step) in subject.playbook.steps() {
         match &step.action.value {
             Action::Probe(ProbeArgs::Named(name)) => known_probe(subject, name, out),
-            Action::Probe(ProbeArgs::Inline(probe)) => tells_something(probe, step.action.span, out),
+            Action::Probe(ProbeArgs::Inline(probe)) => inline.push((&**probe, step.action.span)),
             _ => {}
         }
     }
-    for probe in subject.playbook.probes.values() {
-        tells_something(&probe.value, probe.span, out);
+    named.iter().chain(&inline).for_each(|(probe, _)| certificates(probe, out));
+    // Where one probe asks the service itself, others may say more of where a failure lies.
+    let asks =
+        |probes: &[(&ProbeSpec, Span)]| probes.iter().any(|(probe, _)| proves_nothing(probe).is_none());
+    if !asks(&named) {
+        named.iter().for_each(|(probe, span)| tells_something(probe, *span, out));
+        if !asks(&inline) {
+            inline.iter().for_each(|(probe, span)| tells_something(probe, *span, out));
+        }
     }
 }
 
@@ -41,13 +50,38 @@ fn known_probe(subject: &Subject<'_>, name: &Sp<String>, out: &mut Vec<Diagnosti
     }
 }
 
+/// The kernel answers these, whatever became of the service.
+fn proves_nothing(probe: &ProbeSpec) -> Option<(&'static str, &'static str)> {
+    match probe {
+        ProbeSpec::Tcp(_) => Some((
+            "tcp-probe",
+            "a TCP connection proves nothing: the kernel accepts it for a frozen process too",
+        )),
+        ProbeSpec::Icmp(_) => {
+            Some(("icmp-probe", "an echo proves nothing of the service: the kernel sends it back"))
+        }
+        _ => None,
+    }
+}
+
 fn tells_something(probe: &ProbeSpec, span: Span, out: &mut Vec<Diagnostic>) {
-    if let ProbeSpec::Tcp(_) = probe {
-        let message = "a TCP connection proves nothing: the kernel accepts it for a frozen process too";
-        out.push(
-            Diagnostic::warning("tcp-probe", span, message)
-                .hint("ask for an answer of the service: `http: URL`, or `command: […]`"),
-        );
+    if let Some((code, message)) = proves_nothing(probe) {
+        out.push(Diagnostic::warning(code, span, message).hint(
+            "ask for an answer of the service: `http: URL`, `smtp: HOST`, `dns: {…}`, or `command: […]`",
+        ));
+    }
+}
+
+/// What is said of certificates means something where there are any.
+fn certificates(probe: &ProbeSpec, out: &mut Vec<Diagnostic>) {
+    let ProbeSpec::Http(http) = probe else { return };
+    if !http.url.to_ascii_lowercase().starts_with("http:") {
+        return;
+    }
+    let given = http.expires_in.as_ref().map(|span| ("expires_in", span.span));
+    for (key, span) in given.into_iter().chain(http.ca.as_ref().map(|ca| ("ca", ca.span))) {
+        let message = format!("`{key}` says nothing of an `http:` URL: it has no certificate");
+        out.push(Diagnostic::error("no-certificate", span, message).hint("write `https://…`"));
     }
 }
 

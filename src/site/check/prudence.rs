@@ -8,7 +8,7 @@ use crate::site::action::Action;
 use crate::site::diagnostic::Diagnostic;
 use crate::site::quantity::TimeSpan;
 use crate::site::settings::Settings;
-use crate::site::source::Sp;
+use crate::site::source::{Sp, Span};
 use crate::site::step::Step;
 use crate::site::texts::{Text, TextKind};
 
@@ -19,9 +19,16 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
     let detection = &subject.playbook.detection;
     no_zero("interval", Some(&detection.interval), out);
     no_zero("timeout", Some(&detection.timeout), out);
-    if detection.timeout.value > detection.interval.value {
-        let message = "one look may take longer than the time between two looks";
-        out.push(Diagnostic::warning("slow-detection", detection.timeout.span, message));
+    if detection.timeout.value >= detection.interval.value && !detection.interval.0.is_zero() {
+        let (timeout, interval) = (detection.timeout.value, detection.interval.value);
+        let message =
+            format!("one look may take {timeout}, as long as the time between two looks ({interval})");
+        let span =
+            [&detection.timeout, &detection.interval].into_iter().find(|span| span.span != Span::default());
+        out.push(
+            Diagnostic::error("slow-detection", span.unwrap_or(&detection.timeout).span, message)
+                .hint("`timeout` is a part of `interval`, a quarter of it, say"),
+        );
     }
     let secrets: BTreeSet<&str> = subject
         .site

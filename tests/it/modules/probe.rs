@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use reveille::module::probe::{Authority, Tls};
 use reveille::probe::{Outcome, Probe, ask};
+use reveille::site::action::FailOn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -36,7 +38,14 @@ impl Drop for Server {
 
 fn http(address: &str, contains: Option<&str>) -> Probe {
     let contains = contains.map(str::to_owned);
-    Probe::Http { url: format!("http://{address}/"), status: 200, contains, timeout_ms: 2000 }
+    Probe::Http {
+        url: format!("http://{address}/"),
+        status: 200,
+        contains,
+        tls: Tls::default(),
+        fail_on: FailOn::Critical,
+        timeout_ms: 2000,
+    }
 }
 
 fn command(words: &[&str], timeout_ms: u64) -> Probe {

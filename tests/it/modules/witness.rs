@@ -8,8 +8,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use reveille::module::Probe;
+use reveille::module::probe::Tls;
 use reveille::module::witness::{Doubt, Question};
 use reveille::plan::testimony::{Heard, Testimony};
+use reveille::site::action::FailOn;
 use reveille::site::id::{Epoch, HostName, ServiceName};
 
 use super::address::python;
@@ -43,7 +45,14 @@ impl Scene {
         let net = Net::new();
         let six = address.contains(':');
         let url = if six { format!("http://[{address}]:8080/x") } else { format!("http://{address}:8080/x") };
-        let probe = Probe::Http { url, status: 200, contains: Some("hello".to_owned()), timeout_ms: 500 };
+        let probe = Probe::Http {
+            url,
+            status: 200,
+            contains: Some("hello".to_owned()),
+            tls: Tls::default(),
+            fail_on: FailOn::Critical,
+            timeout_ms: 500,
+        };
         let written = format!("{address}/{}", if six { 64 } else { 24 });
         let doubt = Doubt { epoch: Epoch(4), addresses: vec![written.parse().unwrap()], probe: Some(probe) };
         let question = Question {
