@@ -119,6 +119,8 @@ pub enum Command {
     Ack(AckArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
+    /// Put thousands of simulated histories of faults through the monitor, the planner and the engine
+    Sim(SimArgs),
     /// A rehearsal site of real hosts on this machine
     Lab(LabArgs),
 }
@@ -277,4 +279,23 @@ pub enum SchemaOf {
     Playbook,
     Inventory,
     Settings,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SimArgs {
+    /// How many histories [default: 1000; with --seed alone: that one, told whole with -v]
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<u64>,
+    /// The first seed; the same seed is the same history
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    /// The most faults in one history
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub faults: usize,
+    /// Histories told at the same time [default: one per CPU]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Break a safety rule on purpose, to see that the simulation notices
+    #[arg(long, value_name = "RULE", hide = true)]
+    pub broken: Option<crate::sim::Broken>,
 }

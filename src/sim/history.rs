@@ -3,7 +3,7 @@
 use std::fmt;
 
 use proptest::prelude::*;
-use proptest::strategy::{NewTree, ValueTree};
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::host::Ms;
@@ -87,8 +87,7 @@ impl History {
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-        let tree: NewTree<_> = histories(seed, faults).boxed().new_tree(&mut runner);
-        tree.map_err(|reason| reason.to_string())
+        histories(seed, faults).new_tree(&mut runner).map_err(|reason| reason.to_string())
     }
 }
 

@@ -16,6 +16,7 @@ mod fault;
 mod gate;
 mod history;
 mod host;
+mod hunt;
 mod judge;
 mod look;
 mod monitor;
@@ -33,6 +34,7 @@ mod world;
 mod tests;
 
 pub use history::{Event, Fault, History, Whom};
+pub use hunt::hunt;
 pub use run::{Broken, Sites, Told, tell};
 pub use seek::{Found, Search};
 pub use site::{Data, Kind, Shape};

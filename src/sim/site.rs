@@ -9,7 +9,6 @@ use crate::monitor::{Config, Wishes};
 use crate::site::{Site, check};
 use crate::site::diagnostic::Severity;
 use crate::site::id::{HostName, ServiceName};
-use crate::site::playbook::DataPolicy;
 use crate::site::load::LoadOptions;
 
 /// What a site has.
@@ -39,7 +38,7 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// As [`DataPolicy`], in order.
+/// As a playbook's `data:`, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Data {
     None,
