@@ -57,7 +57,7 @@ impl Job {
 
     /// How long the host still holds it: not at all, until then, or for ever.
     fn held(&self, address: IpAddr) -> Result<Option<Option<Ms>>, Gone> {
-        self.inside(|inside| {
+        self.see(|inside| {
             let now = inside.now;
             let host = &inside.hosts[self.host];
             host.holds(address, now).then(|| host.held[&address])
@@ -201,7 +201,7 @@ impl Job {
         for _ in 0..3 {
             self.nap(window_ms / 3).await?;
             for address in addresses {
-                let found = self.inside(|inside| inside.answerers(Place::Host(self.host), *address))?;
+                let found = self.see(|inside| inside.answerers(Place::Host(self.host), *address))?;
                 if let Some(other) = found.first() {
                     return Ok(Some(Said::failed(format!("{address} is held by {}", Place::Host(*other)))));
                 }

@@ -10,11 +10,9 @@
 //!   that runs are answered by its primary, for [`HEALTHY_MS`] without a break. If only some of them are, the verdict
 //!   may go either way.
 
-use std::collections::BTreeMap;
-
 use super::host::{Ms, State};
 use super::net::Place;
-use super::world::{Inside, Served};
+use super::world::{Inside, Known, Served};
 use crate::plan::table::{Role, ServiceState, Table};
 use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::DataPolicy;
@@ -37,16 +35,31 @@ const STARTING_MS: Ms = 10_000;
 /// What was seen so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Judge {
-    /// Since when one host answers another for an address it holds: service, holder, hearer.
-    audible: BTreeMap<(ServiceName, usize, usize), Ms>,
-    overlap: BTreeMap<ServiceName, Ms>,
-    healthy: BTreeMap<ServiceName, Ms>,
-    down: BTreeMap<ServiceName, Ms>,
-    starting: BTreeMap<(ServiceName, usize), Ms>,
+    /// By service, in the world's order.
+    services: Vec<Watched>,
     pub verdict: Option<String>,
 }
 
+/// Since when what is so, of one service.
+#[derive(Clone, Debug, Default)]
+struct Watched {
+    /// One host answers another for the address it holds: by holder, then by hearer.
+    audible: Vec<Option<Ms>>,
+    /// By host: its program runs to be put to sleep.
+    starting: Vec<Option<Ms>>,
+    /// Two holders answer clients, and a leader could end it.
+    overlap: Option<Ms>,
+    healthy: Option<Ms>,
+    down: Option<Ms>,
+}
+
 impl Judge {
+    pub(super) fn new(services: usize, hosts: usize) -> Self {
+        let (audible, starting) = (vec![None; hosts * hosts], vec![None; hosts]);
+        let one = Watched { audible, starting, ..Watched::default() };
+        Self { services: vec![one; services], verdict: None }
+    }
+
     fn condemn(&mut self, what: String) {
         self.verdict.get_or_insert(what);
     }
@@ -55,47 +68,53 @@ impl Judge {
 impl Inside {
     /// Takes note of how things are now.
     pub(super) fn observe(&mut self) {
-        let names: Vec<ServiceName> = self.services.keys().cloned().collect();
         let mut judge = std::mem::take(&mut self.judge);
-        for name in &names {
-            self.listen(&mut judge, name);
-            self.count_awake(&mut judge, name);
-            self.count_holders(&mut judge, name);
-            let healthy = self.is_healthy(name);
-            since(&mut judge.healthy, name.clone(), healthy, self.now);
-            let down = !matches!(self.served(Place::Client, name), Served::By(_));
-            since(&mut judge.down, name.clone(), down, self.now);
+        for (at, (name, known)) in self.services.iter().enumerate() {
+            let mut watched = std::mem::take(&mut judge.services[at]);
+            let holders = self.holders(known);
+            self.listen(&mut watched, &holders);
+            let served = self.served(Place::Client, name);
+            since(&mut watched.healthy, self.is_healthy(served, &holders), self.now);
+            since(&mut watched.down, !matches!(served, Served::By(_)), self.now);
+            let wrong = [self.awake_twice(&mut watched, name, known), self.held_twice(&mut watched, name, &holders)];
+            wrong.into_iter().flatten().for_each(|wrong| judge.condemn(wrong));
+            judge.services[at] = watched;
         }
-        if let Some(verdict) = judge.verdict.clone().filter(|_| self.judge.verdict.is_none())
-            && !self.condemned
-        {
+        self.judge = judge;
+        if let Some(verdict) = self.judge.verdict.clone().filter(|_| !self.condemned) {
             self.condemned = true;
             self.tell(format!("WRONG: {verdict}"));
         }
-        self.judge = judge;
     }
 
-    fn holders(&self, service: &ServiceName) -> Vec<usize> {
-        let address = self.services[service].address;
-        (0..self.hosts.len()).filter(|at| self.hosts[*at].holds(address, self.now)).collect()
+    fn place_of(&self, service: &ServiceName) -> usize {
+        self.services.keys().position(|name| name == service).unwrap_or_default()
     }
 
-    fn listen(&self, judge: &mut Judge, service: &ServiceName) {
-        let holders = self.holders(service);
-        for holder in 0..self.hosts.len() {
-            for hearer in (0..self.hosts.len()).filter(|hearer| *hearer != holder) {
-                let hears = holders.contains(&holder)
+    fn holders(&self, known: &Known) -> Vec<usize> {
+        (0..self.hosts.len()).filter(|at| self.hosts[*at].holds(known.address, self.now)).collect()
+    }
+
+    fn listen(&self, watched: &mut Watched, holders: &[usize]) {
+        let count = self.hosts.len();
+        for holder in 0..count {
+            let holds = holders.contains(&holder);
+            for hearer in 0..count {
+                let hears = holds
+                    && hearer != holder
                     && self.hosts[hearer].up
                     && self.net.talk(Place::Host(holder), Place::Host(hearer));
-                since(&mut judge.audible, (service.clone(), holder, hearer), hears, self.now);
+                since(&mut watched.audible[holder * count + hearer], hears, self.now);
             }
         }
     }
 
     /// An address is about to be taken.
     pub(super) fn claims(&mut self, claimer: usize, service: &ServiceName) {
-        for holder in self.holders(service).into_iter().filter(|holder| *holder != claimer) {
-            let heard = self.judge.audible.get(&(service.clone(), holder, claimer));
+        self.observe();
+        let (count, at) = (self.hosts.len(), self.place_of(service));
+        for holder in self.holders(&self.services[service]).into_iter().filter(|holder| *holder != claimer) {
+            let heard = self.judge.services[at].audible[holder * count + claimer];
             if let Some(heard) = heard.filter(|heard| *heard + HEARD_MS < self.now) {
                 let (name, other) = (&self.hosts[claimer].name, &self.hosts[holder].name);
                 let ms = self.now - heard;
@@ -105,43 +124,38 @@ impl Inside {
         }
     }
 
-    fn count_awake(&self, judge: &mut Judge, service: &ServiceName) {
-        if self.services[service].data != DataPolicy::SharedWrite {
-            return;
+    fn awake_twice(&self, watched: &mut Watched, service: &ServiceName, known: &Known) -> Option<String> {
+        if known.data != DataPolicy::SharedWrite {
+            return None;
         }
         let mut awake = Vec::new();
-        for at in 0..self.hosts.len() {
-            let processes = self.hosts[at].shares.get(service).map(|share| &share.processes);
+        for (at, host) in self.hosts.iter().enumerate() {
             let runs = |starting| {
-                self.hosts[at].up
-                    && processes.is_some_and(|all| {
-                        all.values().any(|one| one.state == State::Awake && one.starting == starting)
+                host.up
+                    && host.shares.get(service).is_some_and(|share| {
+                        let mut all = share.processes.values();
+                        all.any(|one| one.state == State::Awake && one.starting == starting)
                     })
             };
-            let started = since(&mut judge.starting, (service.clone(), at), runs(true), self.now);
+            let started = since(&mut watched.starting[at], runs(true), self.now);
             if runs(false) || started.is_some_and(|started| started + STARTING_MS < self.now) {
-                awake.push(self.hosts[at].name.as_str());
+                awake.push(host.name.as_str());
             }
         }
-        if awake.len() > 1 {
-            judge.condemn(format!("{service} writes and is awake on {}", awake.join(" and ")));
-        }
+        (awake.len() > 1).then(|| format!("{service} writes and is awake on {}", awake.join(" and ")))
     }
 
-    fn count_holders(&self, judge: &mut Judge, service: &ServiceName) {
-        let heard: Vec<usize> = self
-            .holders(service)
-            .into_iter()
-            .filter(|at| self.net.talk(Place::Client, Place::Host(*at)))
-            .collect();
+    fn held_twice(&self, watched: &mut Watched, service: &ServiceName, holders: &[usize]) -> Option<String> {
+        let heard = |at: &&usize| self.net.talk(Place::Client, Place::Host(**at));
+        let heard: Vec<usize> = holders.iter().filter(heard).copied().collect();
         let can_end = heard.len() > 1
             && self.leaders().iter().any(|leader| heard.iter().all(|at| self.shell(*leader, *at)));
-        let began = since(&mut judge.overlap, service.clone(), can_end, self.now);
-        if let Some(began) = began.filter(|began| *began + OVERLAP_MS < self.now) {
+        let began = since(&mut watched.overlap, can_end, self.now)?;
+        (began + OVERLAP_MS < self.now).then(|| {
             let names: Vec<&str> = heard.iter().map(|at| self.hosts[*at].name.as_str()).collect();
             let ms = self.now - began;
-            judge.condemn(format!("{} answer for the address of {service} since {ms} ms", names.join(" and ")));
-        }
+            format!("{} answer for the address of {service} since {ms} ms", names.join(" and "))
+        })
     }
 
     /// Monitors that lead and run.
@@ -151,36 +165,37 @@ impl Inside {
     }
 
     /// Its primary answers clients, monitors and every other host that runs.
-    fn is_healthy(&self, service: &ServiceName) -> bool {
-        let Served::By(primary) = self.served(Place::Client, service) else { return false };
+    fn is_healthy(&self, served: Served, holders: &[usize]) -> bool {
+        let Served::By(primary) = served else { return false };
         let host = &self.hosts[primary];
-        let one = self.holders(service).len() == 1;
-        let others = (0..self.hosts.len()).filter(|at| self.hosts[*at].up).map(Place::Host);
-        let monitors = (0..self.leading.len()).map(Place::Monitor);
-        let all_hear = others.chain(monitors).all(|place| self.net.talk(place, Place::Host(primary)));
-        one && all_hear && host.slow_ms < 50 && host.load < 4.0
+        let mut others = (0..self.hosts.len()).filter(|at| self.hosts[*at].up).map(Place::Host);
+        let mut monitors = (0..self.leading.len()).map(Place::Monitor);
+        let hears = |place| self.net.talk(place, Place::Host(primary));
+        holders.len() == 1 && host.slow_ms < 50 && host.load < 4.0 && others.all(hears) && monitors.all(hears)
     }
 
     /// A run is about to take the service off a host.
     pub(super) fn leaves(&mut self, service: &ServiceName, from: &HostName) {
+        self.observe();
         let serves = matches!(self.served(Place::Client, service), Served::By(at) if self.hosts[at].name == *from);
-        let since = self.judge.healthy.get(service).filter(|since| **since + HEALTHY_MS < self.now);
-        if let Some(since) = since.filter(|_| serves) {
+        let since = self.judge.services[self.place_of(service)].healthy;
+        if let Some(since) = since.filter(|since| serves && *since + HEALTHY_MS < self.now) {
             let ms = self.now - since;
             self.judge.condemn(format!("{service} is moved off {from}, where it is healthy since {ms} ms"));
-            self.observe();
         }
     }
 
     /// Whether a service that is down should be back by now.
     pub(super) fn overdue(&mut self, table: &Table) {
-        for name in self.services.keys().cloned().collect::<Vec<_>>() {
-            let down = self.judge.down.get(&name).copied();
-            let Some(down) = down.filter(|down| (*down).max(self.last_fault) + BACK_MS < self.now) else { continue };
-            if self.could_be_back(&name, table) {
-                let ms = self.now - down;
-                self.judge.condemn(format!("{name} could be served, and is not since {ms} ms"));
-            }
+        let is_overdue = |(at, name): (usize, &ServiceName)| {
+            let down = self.judge.services[at].down?;
+            let long = down.max(self.last_fault) + BACK_MS < self.now;
+            (long && self.could_be_back(name, table)).then(|| {
+                format!("{name} could be served, and is not since {} ms", self.now - down)
+            })
+        };
+        if let Some(wrong) = self.services.keys().enumerate().find_map(is_overdue) {
+            self.judge.condemn(wrong);
         }
     }
 
@@ -223,14 +238,13 @@ impl Inside {
                 self.judge.condemn(format!("after the quiet time: {name}: {wrong}"));
             }
         }
-        self.observe();
     }
 
     fn unsettled(&self, service: &ServiceName, table: &Table) -> Option<String> {
         let Served::By(serves) = self.served(Place::Client, service) else {
             return Some("nobody serves".to_owned());
         };
-        let holders = self.holders(service);
+        let holders = self.holders(&self.services[service]);
         if holders.len() > 1 {
             return Some(format!("{} hosts hold its address", holders.len()));
         }
@@ -263,11 +277,7 @@ impl Inside {
 }
 
 /// Keeps since when something is so.
-fn since<K: Ord>(all: &mut BTreeMap<K, Ms>, key: K, so: bool, now: Ms) -> Option<Ms> {
-    if so {
-        Some(*all.entry(key).or_insert(now))
-    } else {
-        all.remove(&key);
-        None
-    }
+fn since(began: &mut Option<Ms>, so: bool, now: Ms) -> Option<Ms> {
+    *began = if so { began.or(Some(now)) } else { None };
+    *began
 }

@@ -61,7 +61,7 @@ impl Eyes {
     }
 
     async fn service(&self, service: &ServiceName, limit_ms: u64) -> Outcome {
-        let (served, slow) = self.world.with(|inside| {
+        let (served, slow) = self.world.quietly(|inside| {
             let served = inside.served(self.from, service);
             let slow = if let Served::By(host) = served { inside.hosts[host].slow_ms } else { 0 };
             (served, slow + ANSWER_MS + inside.chance.between(0, 4))
@@ -70,7 +70,7 @@ impl Eyes {
             Served::By(_) if slow < limit_ms => {
                 sleep(Duration::from_millis(slow)).await;
                 // What was cut meanwhile does not answer.
-                if self.world.with(|inside| inside.served(self.from, service)) == served {
+                if self.world.see(|inside| inside.served(self.from, service)) == served {
                     return Outcome::Answered { detail: "200".to_owned(), latency_us: slow * 1000 };
                 }
                 self.silence(limit_ms.saturating_sub(slow)).await
@@ -89,8 +89,8 @@ impl Eyes {
     }
 
     async fn echo(&self, host: Option<usize>, limit_ms: u64) -> Outcome {
-        let answers = |inside: &mut Inside| host.is_some_and(|host| inside.echoes(self.from, host));
-        if !self.world.with(answers) {
+        let answers = |inside: &Inside| host.is_some_and(|host| inside.echoes(self.from, host));
+        if !self.world.see(answers) {
             return self.silence(limit_ms).await;
         }
         sleep(Duration::from_millis(1)).await;
@@ -98,7 +98,7 @@ impl Eyes {
     }
 
     async fn gateway(&self, limit_ms: u64) -> Outcome {
-        if !self.world.with(|inside| inside.net.talk(self.from, Place::Client)) {
+        if !self.world.see(|inside| inside.net.talk(self.from, Place::Client)) {
             return self.silence(limit_ms).await;
         }
         sleep(Duration::from_millis(1)).await;
@@ -110,13 +110,13 @@ impl Eyes {
         let at = self.world.host(host).ok_or("no such host")?;
         let going = async {
             self.wire.connect(at).await.map_err(|lost| lost.to_string())?;
-            let took = self.world.with(|inside| 4 + inside.chance.between(0, 8) + inside.hosts[at].slow_ms);
+            let took = self.world.quietly(|inside| 4 + inside.chance.between(0, 8) + inside.hosts[at].slow_ms);
             sleep(Duration::from_millis(took)).await;
             Ok(())
         };
         let late = || Err("timed out".to_owned());
         timeout(Duration::from_millis(limit_ms), going).await.unwrap_or_else(|_| late())?;
-        let seen = self.world.with(|inside| {
+        let seen = self.world.quietly(|inside| {
             if inside.shell(self.from, at) { Ok(act(inside, at)) } else { Err("the link was lost".to_owned()) }
         });
         if seen.is_err() {
@@ -246,7 +246,7 @@ impl Prober for Eyes {
     fn probe<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, ProbeOutcome> {
         async move {
             let asked = match probe {
-                Probe::Tcp { host, .. } => self.world.with(|inside| {
+                Probe::Tcp { host, .. } => self.world.see(|inside| {
                     let of = |(name, known): (&ServiceName, &super::world::Known)| {
                         (known.address.to_string() == *host).then(|| name.clone())
                     };
@@ -270,7 +270,7 @@ impl Fencer for Eyes {
     fn fence<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, FenceOutcome> {
         async move {
             sleep(Duration::from_millis(FENCE_MS)).await;
-            let reached = self.world.with(|inside| inside.net.talk(self.from, Place::Client));
+            let reached = self.world.see(|inside| inside.net.talk(self.from, Place::Client));
             let host = self.world.host(&fence.host).filter(|_| reached);
             let Some(host) = host else {
                 return FenceOutcome { confirmed: false, words: "the device does not answer".to_owned() };

@@ -307,7 +307,7 @@ impl Monitor {
 
     /// Runs sort in the order they began.
     fn run_id(&self) -> RunId {
-        let (now, number) = self.world.with(|inside| (inside.now, inside.next_job()));
+        let (now, number) = self.world.quietly(|inside| (inside.now, inside.next_job()));
         RunId::try_from(format!("r{now:09}-{number:06}")).expect("letters, digits and a dash")
     }
 }

@@ -153,7 +153,7 @@ impl Telling {
     }
 
     fn is_over(&self) -> bool {
-        self.world.with(|inside| inside.condemned || inside.broken.is_some())
+        self.world.see(|inside| inside.condemned || inside.broken.is_some())
     }
 
     async fn until(&mut self, end: Ms) {
@@ -212,7 +212,7 @@ impl Telling {
                 self.at(now + for_ms, Due::Clock(at % monitors));
             }
             fault => {
-                for (delay, change) in self.world.with(|inside| inside.strikes(fault, for_ms)) {
+                for (delay, change) in self.world.see(|inside| inside.strikes(fault, for_ms)) {
                     self.at(now + delay, Due::Change(change));
                 }
                 // What begins now begins now.

@@ -158,9 +158,9 @@ impl Job {
 
     /// Lets so much time go by, and more on a slow host; stands still while the host does.
     pub(super) async fn nap(&self, ms: Ms) -> Result<(), Gone> {
-        let more = self.world.with(|inside| inside.hosts[self.host].slow_ms);
+        let more = self.world.see(|inside| inside.hosts[self.host].slow_ms);
         sleep(Duration::from_millis(ms + if ms > 2 { more } else { 0 })).await;
-        while self.with(|host| host.frozen)? {
+        while self.see(|inside| inside.hosts[self.host].frozen)? {
             sleep(Duration::from_millis(THAW_MS)).await;
         }
         Ok(())
@@ -169,6 +169,13 @@ impl Job {
     /// Looks at the host, or changes it, now.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Host) -> T) -> Result<T, Gone> {
         self.inside(|inside| act(&mut inside.hosts[self.host]))
+    }
+
+    pub(super) fn see<T>(&self, look: impl FnOnce(&Inside) -> T) -> Result<T, Gone> {
+        self.world.see(|inside| {
+            let host = &inside.hosts[self.host];
+            if host.up && host.boot == self.boot { Ok(look(inside)) } else { Err(Gone) }
+        })
     }
 
     pub(super) fn inside<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> Result<T, Gone> {
@@ -185,7 +192,7 @@ impl Job {
 
     pub(super) fn tell(&self, what: &str) {
         let service = &self.program.service;
-        self.world.with(|inside| {
+        self.world.quietly(|inside| {
             let line = format!("{}: {service}: {what}", inside.hosts[self.host].name);
             inside.tell(line);
         });

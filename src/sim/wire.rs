@@ -60,7 +60,7 @@ impl Wire {
     }
 
     fn is_open(&self, host: usize) -> bool {
-        self.world.with(|inside| inside.shell(self.from, host))
+        self.world.see(|inside| inside.shell(self.from, host))
     }
 
     /// Waits until the host can be talked to, or says that it cannot.
@@ -80,7 +80,7 @@ impl Wire {
             sleep(LOOK).await;
         }
         let login = if self.is_warm(host) { 0 } else { LOGIN_MS };
-        let (way, slow) = self.world.with(|inside| (inside.chance.between(1, 4), inside.hosts[host].slow_ms));
+        let (way, slow) = self.world.quietly(|inside| (inside.chance.between(1, 4), inside.hosts[host].slow_ms));
         sleep(Duration::from_millis(way + login + slow)).await;
         self.set_warm(host, true);
         Ok(())
@@ -92,7 +92,7 @@ impl Wire {
             Lost::Unreachable(why)
         })?;
         let (out, lines) = mpsc::unbounded_channel();
-        let (boot, number) = self.world.with(|inside| (inside.hosts[host].boot, inside.next_job()));
+        let (boot, number) = self.world.quietly(|inside| (inside.hosts[host].boot, inside.next_job()));
         let job = HostJob { world: self.world.clone(), host, boot, number, program, out };
         let kill = CancellationToken::new();
         let end = tokio::spawn(job.run(kill.clone()));

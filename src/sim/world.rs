@@ -66,6 +66,7 @@ pub(super) enum Served {
 impl World {
     /// Must be made within a runtime whose clock is paused.
     pub(super) fn new(seed: u64, hosts: Vec<HostName>, services: BTreeMap<ServiceName, Known>, monitors: usize) -> Self {
+        let judge = Judge::new(services.len(), hosts.len());
         let inside = Inside {
             now: 0,
             chance: Chance::of(seed),
@@ -76,7 +77,7 @@ impl World {
             leading: vec![false; monitors],
             paused: vec![false; monitors],
             last_fault: 0,
-            judge: Judge::default(),
+            judge,
             condemned: false,
             broken: None,
             next_job: 0,
@@ -84,14 +85,25 @@ impl World {
         Self { inside: Arc::new(Mutex::new(inside)), start: Instant::now() }
     }
 
-    /// Looks at the world, or changes it, now.
+    /// Changes the world now, before the judge's eyes.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
+        self.quietly(|inside| {
+            let done = act(inside);
+            inside.observe();
+            done
+        })
+    }
+
+    /// Looks at the world as it is now.
+    pub(super) fn see<T>(&self, look: impl FnOnce(&Inside) -> T) -> T {
+        self.quietly(|inside| look(inside))
+    }
+
+    /// Changes what is of no interest to the judge.
+    pub(super) fn quietly<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.now = self.now();
-        inside.observe();
-        let done = act(&mut inside);
-        inside.observe();
-        done
+        act(&mut inside)
     }
 
     pub(super) fn now(&self) -> Ms {
@@ -99,7 +111,7 @@ impl World {
     }
 
     pub(super) fn tell(&self, line: impl Into<String>) {
-        self.with(|inside| inside.tell(line));
+        self.quietly(|inside| inside.tell(line));
     }
 
     /// The simulation came upon something it cannot simulate.
@@ -111,7 +123,7 @@ impl World {
     }
 
     pub(super) fn host(&self, name: &HostName) -> Option<usize> {
-        self.with(|inside| inside.hosts.iter().position(|host| host.name == *name))
+        self.see(|inside| inside.hosts.iter().position(|host| host.name == *name))
     }
 }
 
