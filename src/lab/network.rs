@@ -173,15 +173,14 @@ pub(super) fn cut(state: &State, host: &Host, cut: Cut) -> Result<()> {
     match cut {
         Cut::Carrier => batch(Some(&switch), &format!("link set {name} down\n")),
         Cut::Silent => set_port_state(&switch, name, PORT_DISABLED),
-        Cut::OneWay => batch(
-            None,
-            // A hardware address nobody has, so that frames to the host are lost on the way, as they would be.
-            &format!(
-                "neigh replace {} lladdr {NOBODY} nud permanent dev {}\n",
-                state.address(host),
-                state.tag()
-            ),
-        ),
+        Cut::OneWay => {
+            let (table, from) = (one_way_table(host), state.mac(state.controller_address()));
+            let rule = format!("ether saddr {from} oifname \"{name}\" drop");
+            let rules = format!(
+                "table bridge {table} {{ chain cut {{ type filter hook forward priority 0; {rule}; }} }}"
+            );
+            in_switch(state, &["nft", &rules]).map(drop)
+        }
     }
 }
 
@@ -192,7 +191,7 @@ pub(super) fn heal(state: &State, host: &Host) -> Result<()> {
     batch(Some(&switch), &format!("link set {name} up\n"))?;
     set_port_state(&switch, name, PORT_FORWARDING)?;
     if has_one_way_cut(state, host) {
-        batch(None, &format!("neigh del {} dev {}\n", state.address(host), state.tag()))?;
+        in_switch(state, &["nft", "delete", "table", "bridge", &one_way_table(host)])?;
     }
     let carries = || is_operational(&switch, name) && is_operational(&namespace(state, name), "eth0");
     ensure!(wait_until(CARRIER_DEADLINE, carries), "{name} got no carrier within {CARRIER_DEADLINE:?}");
@@ -208,7 +207,6 @@ fn is_operational(namespace: &str, device: &str) -> bool {
 const CARRIER_DEADLINE: Duration = Duration::from_secs(5);
 const PORT_DISABLED: &str = "0";
 const PORT_FORWARDING: &str = "3";
-const NOBODY: &str = "02:00:00:00:00:01";
 
 fn set_port_state(switch: &str, port: &str, port_state: &str) -> Result<()> {
     run(tool("bridge").args(["-n", switch, "link", "set", "dev", port, "state", port_state]))?;
@@ -243,10 +241,18 @@ fn port_link(port: &str) -> Link {
 }
 
 fn has_one_way_cut(state: &State, host: &Host) -> bool {
-    let address = state.address(host).to_string();
-    let neighbour =
-        run(tool("ip").args(["neigh", "show", &address, "dev", &state.tag()])).unwrap_or_default();
-    neighbour.contains(NOBODY)
+    let tables = in_switch(state, &["nft", "list", "tables", "bridge"]).unwrap_or_default();
+    tables.lines().any(|line| line.ends_with(&format!(" {}", one_way_table(host))))
+}
+
+/// What drops frames from this machine to the host.
+fn one_way_table(host: &Host) -> String {
+    format!("one-way-{}", host.name)
+}
+
+/// Runs a tool with the network of the switch.
+fn in_switch(state: &State, argv: &[&str]) -> Result<String> {
+    Ok(run(tool("ip").args(["netns", "exec", &namespace(state, "switch")]).args(argv))?)
 }
 
 /// The name of the network namespace of a host, `client` or `switch`.

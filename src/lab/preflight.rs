@@ -9,9 +9,10 @@ use super::options::Kind;
 use super::tool::{find, run, tool};
 
 /// Programs a lab runs, and the Debian package each one is in.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("ip", "iproute2"),
     ("bridge", "iproute2"),
+    ("nft", "nftables"),
     ("unshare", "util-linux"),
     ("nsenter", "util-linux"),
     ("setsid", "util-linux"),

@@ -145,9 +145,12 @@ impl Core {
 
     /// What hosts said of themselves last; why not, for those that should not be believed to be there.
     pub fn facts(&self) -> SiteFacts {
+        let fresh_ms = self.config.host_interval_ms * 2 + LATE_MS;
         let fact = |(name, host): (&HostName, &Host)| {
+            let fresh = host.alive_ms.is_some_and(|alive| alive + fresh_ms >= self.now.mono_ms);
             let facts = match (&host.sample, host.verdict) {
-                (Some(sample), Verdict::Ok) => Ok(sample.facts.clone()),
+                (Some(sample), Verdict::Ok) if fresh => Ok(sample.facts.clone()),
+                (_, Verdict::Ok) => Err("it has not answered lately".to_owned()),
                 _ => Err(host.because.clone()),
             };
             (name.clone(), facts)

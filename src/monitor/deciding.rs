@@ -273,25 +273,10 @@ impl Core {
             self.effect(Effect::Remember { service: name.clone(), memory });
             // Another host is measured from now on.
             service.gauges.clear();
+            self.tell_move(name, service, act, end);
         }
         match &end.outcome {
-            ActOutcome::Done => {
-                service.copy.rest(now);
-                let row = self.row(name).cloned();
-                let back_ms = service.moved_ms.unwrap_or(now);
-                let outage_ms =
-                    service.out_since_ms.filter(|_| moved).map(|since| back_ms.saturating_sub(since));
-                if act.operation != Operation::Reprotect {
-                    self.tell(Happening::Moved {
-                        service: name.clone(),
-                        operation: act.operation,
-                        primary: row.as_ref().and_then(|row| row.primary.clone()),
-                        secondary: row.as_ref().and_then(|row| row.secondary.clone()),
-                        outage_ms,
-                        run: end.run.clone(),
-                    });
-                }
-            }
+            ActOutcome::Done => service.copy.rest(now),
             ActOutcome::Planned { .. } => {
                 service.nobody = Some(("its plan was written down".to_owned(), now + PLANNED_MS));
                 service.copy.retry_ms = now + PLANNED_MS;
@@ -316,6 +301,20 @@ impl Core {
             }
             ActOutcome::Stale { .. } => self.effect(Effect::Reconcile),
         }
+    }
+
+    /// It serves elsewhere now, whatever became of its protection.
+    fn tell_move(&mut self, name: &ServiceName, service: &Service, act: &Act, end: &ActEnd) {
+        let back_ms = service.moved_ms.unwrap_or(self.now.mono_ms);
+        let row = self.row(name).cloned();
+        self.tell(Happening::Moved {
+            service: name.clone(),
+            operation: act.operation,
+            primary: row.as_ref().and_then(|row| row.primary.clone()),
+            secondary: row.as_ref().and_then(|row| row.secondary.clone()),
+            outage_ms: service.out_since_ms.map(|since| back_ms.saturating_sub(since)),
+            run: end.run.clone(),
+        });
     }
 
     /// Whether a host is free to be believed about a service: no run of ours has changed it since it spoke.

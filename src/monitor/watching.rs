@@ -219,6 +219,9 @@ impl Core {
             Then::Wait => service.held = None,
             Then::Failover => {
                 service.renewal.forsaken = true;
+                if row.verdict == Verdict::HostDown {
+                    self.give_up(primary, row.because);
+                }
                 self.decide(name, service, watched, primary, Operation::Failover, Some(inquiry));
             }
         }

@@ -84,6 +84,14 @@ impl Core {
         }
     }
 
+    /// An inquiry found the host dead, sooner than its own rounds would.
+    pub(super) fn give_up(&mut self, name: &HostName, because: &str) {
+        if let Some(mut host) = self.hosts.remove(name) {
+            self.judge_host(name, &mut host, Verdict::HostDown, because);
+            self.hosts.insert(name.clone(), host);
+        }
+    }
+
     /// Neither echo nor word: another host is asked whether it is the way there.
     fn ask_about(&mut self, name: &HostName, host: &mut Host) {
         let by = self.config.hosts.iter().find(|other| {

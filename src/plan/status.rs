@@ -309,7 +309,7 @@ mod tests {
         OpenRunStatus { run, state }
     }
 
-    fn status(table: &Table, runs: &[OpenRunStatus]) -> Status {
+    fn observed(table: &Table, runs: &[OpenRunStatus]) -> Status {
         let services = ["dns", "mail", "web"].map(|name| (name.try_into().unwrap(), Vec::new())).into();
         Observed {
             services: &services,
@@ -331,11 +331,11 @@ mod tests {
             run("r2", "mail", OpenRunState::CutShort),
             run("r1", "dns", OpenRunState::WorkLeft),
         ];
-        let status = status(&Table::default(), &runs);
-        let states: Vec<ServiceState> = status.services.iter().map(|service| service.state).collect();
+        let seen = observed(&Table::default(), &runs);
+        let states: Vec<ServiceState> = seen.services.iter().map(|service| service.state).collect();
         assert_eq!(states, [ServiceState::Stuck, ServiceState::Stuck, ServiceState::Moving]);
-        assert_eq!(status.interrupted.unwrap().run.as_str(), "r2");
-        let text = serde_json::to_value(&status.runs[0]).unwrap();
+        assert_eq!(seen.interrupted.unwrap().run.as_str(), "r2");
+        let text = serde_json::to_value(&seen.runs[0]).unwrap();
         assert_eq!((text["run"].as_str(), text["state"].as_str()), (Some("r3"), Some("under-way")));
     }
 
@@ -352,7 +352,7 @@ mod tests {
         let pauses = vec![pause(Scope::Service(web.clone()), None), pause(Scope::Site, Some(100))];
         let mut table = Table { pauses, ..Table::default() };
         table.latch(&web, Latch { at_ms: 7, because: "h2 did not wake".into() });
-        let status = status(&table, &[]);
+        let status = observed(&table, &[]);
         assert_eq!(status.pauses, ["service web is paused by ops: new switch"], "the other has run out");
         assert_eq!(status.services[2].paused.as_ref(), status.pauses.first());
         assert_eq!(status.services[0].paused, None);

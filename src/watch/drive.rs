@@ -91,7 +91,7 @@ impl Drive<'_> {
     /// Leads until the lease is lost, somebody asks for the end, or the round is done. Runs under way are brought to an
     /// orderly end first.
     pub async fn run(mut self, config: Config, table: Table, remembered: Option<Remembered>) -> (Stop, Core) {
-        let core = self.tape.begin(config, table.clone(), remembered, self.clock.now());
+        let core = self.tape.begin(config, table.clone(), remembered.as_ref(), self.clock.now());
         let (inputs, mut heard) = unbounded_channel();
         let mut state =
             Loop { core, table: Arc::new(table), inputs, tasks: JoinSet::new(), runs: BTreeMap::new() };

@@ -229,11 +229,9 @@ async fn echo(host: &str, timeout_ms: u64) -> Outcome {
 /// A look ends in its own time, whatever its probe thinks.
 async fn within(timeout_ms: u64, asking: impl Future<Output = Outcome>) -> Outcome {
     let began = Instant::now();
-    match tokio::time::timeout(Duration::from_millis(timeout_ms), asking).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            let after_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(timeout_ms);
-            Outcome::TimedOut { after_ms }
-        }
-    }
+    let asked = tokio::time::timeout(Duration::from_millis(timeout_ms), asking).await;
+    asked.unwrap_or_else(|_| {
+        let after_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(timeout_ms);
+        Outcome::TimedOut { after_ms }
+    })
 }

@@ -35,17 +35,17 @@ impl Tape {
     }
 
     /// Makes a core, and writes down what from.
-    pub fn begin(&mut self, config: Config, table: Table, remembered: Option<Remembered>, now: Now) -> Core {
+    pub fn begin(&mut self, config: Config, table: Table, remembered: Option<&Remembered>, now: Now) -> Core {
         if self.0.is_some() {
             self.write(&Line::Began {
                 schema: SCHEMA.to_owned(),
                 config: Box::new(config.clone()),
                 table: Box::new(table.clone()),
-                remembered: remembered.clone().map(Box::new),
+                remembered: remembered.cloned().map(Box::new),
                 now,
             });
         }
-        Core::new(config, table, remembered.as_ref(), now)
+        Core::new(config, table, remembered, now)
     }
 
     /// Tells the core, and writes both sides down.

@@ -17,4 +17,5 @@ mod planning;
 mod process;
 mod schema;
 mod transport;
+mod watch;
 mod world;

@@ -71,5 +71,5 @@ fn row(arg: &Arg) -> String {
     if let Some(env) = arg.get_env() {
         help = format!("{help} [`{}`]", env.to_string_lossy());
     }
-    format!("| {name} | {help} |\n")
+    format!("| {} | {help} |\n", name.replace('|', "\\|"))
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use reveille::module::probe::{Authority, Tls};
+use reveille::module::probe::Tls;
 use reveille::probe::{Outcome, Probe, ask};
 use reveille::site::action::FailOn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -40,6 +40,7 @@ fn processes_and_queues_are_counted() {
     let wanted = Wanted {
         processes: NAMES.map(str::to_owned).into(),
         queues: [path(&full), path(&empty), path(&gone)].into(),
+        ..Wanted::default()
     };
     for shell in shells() {
         let output = feed(

@@ -1,0 +1,281 @@
+//! A monitor over real hosts: each fault the right verdict, the right act, one owner always. Needs root, as the lab does.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use reveille::lab::Cut;
+use serde_json::Value;
+
+use crate::world::World;
+
+/// The longest anything here may take. A busy machine is slow.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Replies of two hosts within this time are two owners at once.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// A `reveille watch` under way.
+pub struct Watching {
+    child: Child,
+    heard: Receiver<Value>,
+    told: Vec<Value>,
+    /// Everything said up to here was asked about.
+    read: usize,
+}
+
+impl Watching {
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, heard) = channel();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Ok(told) = serde_json::from_str(&line)
+                    && sender.send(told).is_err()
+                {
+                    break;
+                }
+            }
+        });
+        Self { child, heard, told: Vec::new(), read: 0 }
+    }
+
+    /// Waits for a happening of this kind, about these things, later than any that was waited for.
+    #[track_caller]
+    pub fn wait(&mut self, kind: &str, about: &[(&str, &str)]) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            while self.read < self.told.len() {
+                let told = self.told[self.read].clone();
+                self.read += 1;
+                if told["happening"] == kind && about.iter().all(|(key, value)| told[key] == *value) {
+                    return told;
+                }
+            }
+            match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(told) => self.told.push(told),
+                Err(_) => panic!("no {kind} {about:?} after {:#?}", self.told),
+            }
+        }
+    }
+
+    /// Everything it says for so long, waited for or not.
+    pub fn listen(&mut self, time: Duration) -> Vec<Value> {
+        let until = Instant::now() + time;
+        let from = self.told.len();
+        while let Ok(told) = self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.told.push(told);
+        }
+        self.told[from..].to_vec()
+    }
+
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Asks it to stop; its exit code.
+    pub fn stop(mut self) -> i32 {
+        let _ = rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM);
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks from the client, all the time, who has the service address.
+pub struct Owners {
+    child: Child,
+    seen: Arc<Mutex<Vec<(Instant, String)>>>,
+}
+
+impl Owners {
+    pub fn watch(world: &World) -> Self {
+        let argv = ["stdbuf", "-oL", "arping", "-b", "-i", "0.1", "-I", "eth0", &world.address];
+        let mut command = world.lab.command("client", argv).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&seen);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, rest)) = line.split_once('[')
+                    && let Some((mac, _)) = rest.split_once(']')
+                {
+                    into.lock().unwrap().push((Instant::now(), mac.to_owned()));
+                }
+            }
+        });
+        Self { child, seen }
+    }
+
+    /// Nobody ever answered at the same time as somebody else.
+    #[track_caller]
+    pub fn were_one(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let seen = self.seen.lock().unwrap();
+        assert!(seen.len() > 10, "somebody answered: {seen:?}");
+        for pair in seen.windows(2) {
+            let ((at, mac), (later, other)) = (&pair[0], &pair[1]);
+            assert!(mac == other || *later - *at > AT_ONCE, "two owners at once: {pair:?} in {seen:?}");
+        }
+    }
+}
+
+impl World {
+    /// `web` deployed, free to move as often as a test wants, with this done to its playbook.
+    pub fn to_watch(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
+        let world = Self::new(hosts)?;
+        let playbook = world.read("playbooks/web.yml");
+        let playbook = playbook
+            .replace("hold_down: 10m, max_per_day: 6", "hold_down: 0s, max_per_day: 1000")
+            // All hosts of a lab have the load of the machine.
+            .replace("load_per_cpu: 4.0", "load_per_cpu: 4000.0")
+            // A busy machine answers late.
+            .replace("timeout: 500ms, confirm", "timeout: 900ms, confirm");
+        world.write("playbooks/web.yml", &change(playbook));
+        world.ok(&["deploy", "web"]);
+        Some(world)
+    }
+
+    pub fn watch(&self, args: &[&str]) -> Watching {
+        let mut watching =
+            Watching::start(self.command(&[&["watch", "--json", "--interval", "1s"], args].concat()));
+        watching.wait("started", &[]);
+        // It acts after its grace.
+        watching.listen(Duration::from_secs(3));
+        watching
+    }
+}
+
+const VERDICT: &str = "service-verdict";
+
+#[test]
+fn a_cut_cable_is_answered_and_the_host_that_returns_is_cleaned() {
+    let Some(world) = World::to_watch(4, |playbook| playbook) else { return };
+    let mut watching = world.watch(&[]);
+    let owners = Owners::watch(&world);
+    world.lab.cut("h1", Cut::Carrier).unwrap();
+    watching.wait(VERDICT, &[("verdict", "host-down"), ("host", "h1")]);
+    let moved = watching.wait("moved", &[("primary", "h2")]);
+    assert!(moved["secondary"] == "h3" || moved["secondary"] == "h4", "{moved}");
+    assert_eq!(world.served_by().as_deref(), Some("h2"));
+    assert_eq!(world.web()["state"], "protected");
+    owners.were_one();
+    // h1 comes back with the address still on it.
+    world.lab.heal("h1").unwrap();
+    watching.wait("stray", &[("host", "h1")]);
+    watching.wait("began", &[("operation", "reprotect")]);
+    let until = Instant::now() + PATIENCE;
+    while world.holders() != ["h2"] {
+        assert!(Instant::now() < until, "{:?}", world.holders());
+    }
+    assert_eq!(watching.stop(), 0);
+    assert_eq!(world.served_by().as_deref(), Some("h2"), "services outlive their monitor");
+}
+
+#[test]
+fn a_host_without_power_is_left_and_is_pool_again_when_it_boots() {
+    let Some(world) = World::to_watch(3, |playbook| playbook) else { return };
+    let mut watching = world.watch(&[]);
+    let owners = Owners::watch(&world);
+    world.lab.crash("h1").unwrap();
+    watching.wait("moved", &[("primary", "h2"), ("secondary", "h3")]);
+    assert_eq!(world.served_by().as_deref(), Some("h2"));
+    // The next one too: nobody is left to protect it.
+    world.lab.crash("h2").unwrap();
+    watching.wait("moved", &[("primary", "h3")]);
+    watching.wait("unprotected", &[]);
+    assert_eq!(world.served_by().as_deref(), Some("h3"));
+    world.lab.boot("h1").unwrap();
+    watching.wait("protected", &[("secondary", "h1")]);
+    owners.were_one();
+    assert_eq!(world.web()["state"], "protected");
+}
+
+#[test]
+fn a_dead_and_a_stopped_service_are_told_apart() {
+    let Some(world) = World::to_watch(4, |playbook| playbook) else { return };
+    let mut watching = world.watch(&[]);
+    let owners = Owners::watch(&world);
+    world.lab.sh("h1", "pkill -KILL apache2").unwrap();
+    watching.wait(VERDICT, &[("verdict", "service-down"), ("host", "h1")]);
+    watching.wait("moved", &[("primary", "h2")]);
+    assert_eq!(world.served_by().as_deref(), Some("h2"));
+    // TCP still accepts: only an answer counts.
+    world.lab.sh("h2", "pkill -STOP apache2").unwrap();
+    watching.wait(VERDICT, &[("verdict", "frozen"), ("host", "h2")]);
+    let moved = watching.wait("moved", &[]);
+    assert_eq!(world.served_by().as_deref(), moved["primary"].as_str());
+    owners.were_one();
+    assert_eq!(world.holders().len(), 1);
+}
+
+#[test]
+fn what_does_not_stop_the_service_moves_nothing() {
+    let Some(world) = World::to_watch(4, |playbook| playbook) else { return };
+    let mut watching = world.watch(&[]);
+    world.lab.sh("h1", "pkill -STOP sshd").unwrap();
+    watching.wait("host-verdict", &[("host", "h1"), ("verdict", "unreachable")]);
+    world.lab.sh("h1", "pkill -CONT sshd").unwrap();
+    watching.wait("host-verdict", &[("host", "h1"), ("verdict", "ok")]);
+    // Only we cannot reach it; the others can.
+    world.lab.cut("h1", Cut::OneWay).unwrap();
+    watching.wait(VERDICT, &[("verdict", "unreachable")]);
+    let told = watching.listen(Duration::from_secs(10));
+    world.lab.heal("h1").unwrap();
+    watching.wait(VERDICT, &[("verdict", "ok")]);
+    assert!(told.iter().all(|told| told["happening"] != "began"), "{told:#?}");
+    assert_eq!((world.holders(), world.served_by().as_deref()), (vec!["h1".to_owned()], Some("h1")));
+}
+
+#[test]
+fn a_frozen_host_loses_its_address_when_the_lease_runs_out() {
+    let lease =
+        |playbook: String| playbook.replace("address: { state: up }", "address: { state: up, lease: 4s }");
+    let Some(world) = World::to_watch(4, lease) else { return };
+    let mut watching = world.watch(&[]);
+    // Renewed for longer than it lasts.
+    watching.listen(Duration::from_secs(6));
+    assert_eq!(world.served_by().as_deref(), Some("h1"));
+    let owners = Owners::watch(&world);
+    world.lab.freeze("h1").unwrap();
+    watching.wait(VERDICT, &[("verdict", "frozen"), ("host", "h1")]);
+    watching.wait("moved", &[("primary", "h2")]);
+    assert_eq!(world.served_by().as_deref(), Some("h2"));
+    owners.were_one();
+    world.lab.thaw("h1").unwrap();
+    watching.listen(Duration::from_secs(8));
+    assert_eq!(world.holders(), ["h2"]);
+}
+
+#[test]
+fn a_monitor_that_is_cut_off_moves_nothing() {
+    let Some(world) = World::to_watch(3, |playbook| playbook) else { return };
+    let site = world.command(&["watch", "--json", "--interval", "1s"]);
+    let argv = std::iter::once(site.get_program()).chain(site.get_args());
+    let argv: Vec<String> = argv.map(|word| word.to_str().unwrap().to_owned()).collect();
+    let mut command = world.lab.command("client", argv.iter().map(String::as_str)).unwrap();
+    command.current_dir(world.root());
+    let mut watching = Watching::start(command);
+    watching.wait("started", &[]);
+    watching.listen(Duration::from_secs(4));
+    world.client(&["ip", "link", "set", "eth0", "down"]).unwrap();
+    watching.wait(VERDICT, &[("verdict", "isolated")]);
+    let told = watching.listen(Duration::from_secs(10));
+    assert!(told.iter().all(|told| told["happening"] != "began"), "{told:#?}");
+    world.client(&["ip", "link", "set", "eth0", "up"]).unwrap();
+    watching.wait(VERDICT, &[("verdict", "ok")]);
+    assert_eq!(world.holders(), ["h1"]);
+}
