@@ -32,6 +32,8 @@ pub struct History {
     /// Of the delays in it.
     pub seed: u64,
     pub events: Vec<Event>,
+    /// The first monitor is killed after so many records of journals, counted from the first fault; and started again.
+    pub kill_after: Option<u64>,
 }
 
 /// Something goes wrong, and is put right again.
@@ -95,7 +97,7 @@ fn histories(seed: u64, faults: usize) -> impl Strategy<Value = History> {
     let events = prop::collection::vec(event(), 1..=faults.max(1));
     (shape(), 1..=2_usize, events).prop_map(move |(shape, monitors, mut events)| {
         events.sort_by_key(|event| event.at_ms);
-        History { shape, monitors, seed, events }
+        History { shape, monitors, seed, events, kill_after: None }
     })
 }
 

@@ -113,11 +113,6 @@ impl Host {
         self.up && !self.frozen && !self.mute
     }
 
-    /// Whether a copy of the service is running, or would go on running once the host is thawed.
-    pub(super) fn is_awake(&self, service: &ServiceName) -> bool {
-        self.up && self.process_state(service) == Some(State::Awake)
-    }
-
     /// Of the service's first process.
     pub(super) fn process_state(&self, service: &ServiceName) -> Option<State> {
         self.shares.get(service)?.processes.values().map(|process| process.state).next()

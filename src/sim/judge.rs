@@ -185,6 +185,14 @@ impl Inside {
         }
     }
 
+    /// Whether a service is down for so long that it is worth asking why.
+    pub(super) fn is_anything_late(&self) -> bool {
+        let late = |watched: &Watched| {
+            watched.down.is_some_and(|down| down.max(self.last_fault) + BACK_MS < self.now)
+        };
+        self.judge.services.iter().any(late)
+    }
+
     /// Whether a service that is down should be back by now.
     pub(super) fn overdue(&mut self, table: &Table) {
         let is_overdue = |(at, name): (usize, &ServiceName)| {
@@ -238,6 +246,10 @@ impl Inside {
                 self.judge.condemn(format!("after the quiet time: {name}: {wrong}"));
             }
         }
+    }
+
+    pub(super) fn is_settled(&self, table: &Table) -> bool {
+        self.services.keys().all(|name| self.unsettled(name, table).is_none())
     }
 
     fn unsettled(&self, service: &ServiceName, table: &Table) -> Option<String> {

@@ -36,5 +36,5 @@ mod tests;
 pub use history::{Event, Fault, History, Whom};
 pub use hunt::hunt;
 pub use run::{Broken, Sites, Told, tell};
-pub use seek::{Found, Search};
+pub use seek::{Found, Search, sweep};
 pub use site::{Data, Kind, Shape};

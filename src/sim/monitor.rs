@@ -114,7 +114,9 @@ impl Monitor {
             if update(&self.store, |table| *table = reconcile(table, &facts)).await.is_err() {
                 return;
             }
-            self.new_epochs().await;
+            if lease.instead_of().is_some() {
+                self.new_epochs().await;
+            }
             self.see_to_open_runs(lease).await;
             let Ok(table) = self.store.load().await else { return };
             Leader::new(self, lease, table).run().await;
@@ -355,7 +357,6 @@ struct Leader<'a> {
     lease: &'a Lease,
     core: Core,
     table: Table,
-    facts: SiteFacts,
     inputs: UnboundedSender<Input>,
     heard: UnboundedReceiver<Input>,
     tasks: FuturesUnordered<LocalBoxFuture<'a, Vec<Input>>>,
@@ -370,8 +371,7 @@ impl<'a> Leader<'a> {
         }
         let core = Core::new(config, table.clone(), None, monitor.now());
         let (inputs, heard) = unbounded_channel();
-        let (facts, tasks) = (SiteFacts::new(), FuturesUnordered::new());
-        Self { monitor, lease, core, table, facts, inputs, heard, tasks }
+        Self { monitor, lease, core, table, inputs, heard, tasks: FuturesUnordered::new() }
     }
 
     async fn run(mut self) {

@@ -15,6 +15,7 @@ use super::host::Ms;
 use super::monitor::Monitor;
 use super::site::{self, Made};
 use super::world::World;
+use crate::store::journal::Fuse;
 use crate::store::{MemStore, Store, update};
 
 /// How often the judge looks though nothing happened.
@@ -22,6 +23,16 @@ const LOOK_MS: Ms = 100;
 
 /// How often somebody acknowledges failed takeovers in the quiet time.
 const ACK_MS: Ms = 10_000;
+
+/// Faults are over for so long before everything is healed: the site should manage by itself.
+const AFTERMATH_MS: Ms = 10_000;
+
+/// The quiet time ends when everything was as it should be at so many looks, so far apart.
+const SETTLED: u32 = 5;
+const STEP_MS: Ms = 2_000;
+
+/// A monitor that was killed by its journal is started again after this.
+const RESTART_MS: Ms = 2_000;
 
 /// A rule that is broken on purpose, to see that it is missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +49,8 @@ pub struct Told {
     /// Over everything that happened.
     pub hash: String,
     pub story: Vec<String>,
+    /// Whether a monitor was killed by its journal.
+    pub killed: bool,
 }
 
 /// Tells a history. Sites are made once per shape and kept in `sites`.
@@ -92,6 +105,7 @@ struct Telling {
     due: BTreeMap<(Ms, u64), Due>,
     numbers: u64,
     killed: BTreeSet<usize>,
+    killed_by_journal: bool,
 }
 
 /// A monitor's process.
@@ -116,15 +130,29 @@ impl Telling {
             due: BTreeMap::new(),
             numbers: 0,
             killed: BTreeSet::new(),
+            killed_by_journal: false,
         };
         for at in 0..history.monitors {
             let process = telling.start(at);
             telling.processes.push(Some(process));
         }
+        if let Some(records) = history.kill_after {
+            telling.light(records);
+        }
         for event in &history.events {
             telling.at(CALM_MS + event.at_ms, Due::Fault(event.fault, event.for_ms));
         }
         telling
+    }
+
+    /// The first monitor stands still from that record on, and is found dead soon after.
+    fn light(&self, records: u64) {
+        let (Some(process), world) = (&self.processes[0], self.world.clone()) else { return };
+        let gate = process.gate.clone();
+        self.store.light(Fuse::new(records, move || {
+            gate.shut(true);
+            world.quietly(|inside| inside.struck = true);
+        }));
     }
 
     fn start(&mut self, at: usize) -> Process {
@@ -140,15 +168,24 @@ impl Telling {
         self.due.insert((at, self.numbers), due);
     }
 
-    /// Faults, healing, quiet.
-    async fn run(&mut self, _history: &History) {
-        self.until(HEALED_MS).await;
+    /// Faults, healing, quiet: until nothing is to be put right any more, or time is up.
+    async fn run(&mut self, history: &History) {
+        let last = history.events.iter().map(|event| CALM_MS + event.at_ms + event.for_ms).max();
+        self.until(last.map_or(CALM_MS, |last| last + AFTERMATH_MS).min(HEALED_MS)).await;
+        if self.is_over() {
+            return;
+        }
         self.due.clear();
         self.heal();
-        let end = HEALED_MS + QUIET_MS;
-        while self.world.now() < end && !self.is_over() {
-            self.acknowledge().await;
-            self.until((self.world.now() + ACK_MS).min(end)).await;
+        let (healed, mut settled) = (self.world.now(), 0);
+        while self.world.now() < healed + QUIET_MS && settled < SETTLED && !self.is_over() {
+            let quiet = self.world.now() - healed;
+            if quiet > 0 && quiet.is_multiple_of(ACK_MS) {
+                self.acknowledge().await;
+            }
+            self.until(self.world.now() + STEP_MS).await;
+            let table = self.store.load().await.unwrap_or_default();
+            settled = if self.world.see(|inside| inside.is_settled(&table)) { settled + 1 } else { 0 };
         }
     }
 
@@ -163,14 +200,23 @@ impl Telling {
                 let due = entry.remove();
                 self.happen(due);
             }
+            if self.world.quietly(|inside| std::mem::take(&mut inside.struck)) {
+                self.kill(0);
+                self.killed_by_journal = true;
+                self.at(now + RESTART_MS, Due::Start(0));
+            }
             if now >= end {
                 return;
             }
             let next = self.due.first_key_value().map_or(end, |((at, _), _)| *at);
             let next = next.min(end).min(now + LOOK_MS).max(now + 1);
             sleep(Duration::from_millis(next - now)).await;
-            let table = self.store.load().await.unwrap_or_default();
-            self.world.with(|inside| inside.overdue(&table));
+            if self.world.see(|inside| inside.is_anything_late()) {
+                let table = self.store.load().await.unwrap_or_default();
+                self.world.with(|inside| inside.overdue(&table));
+            } else {
+                self.world.with(|_| ());
+            }
         }
     }
 
@@ -298,6 +344,7 @@ impl Telling {
             wrong: inside.broken.clone().or_else(|| inside.judge.verdict.clone()),
             hash: inside.story.hash(),
             story: inside.story.lines(),
+            killed: self.killed_by_journal,
         })
     }
 }

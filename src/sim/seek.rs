@@ -65,3 +65,22 @@ impl Search {
         Ok(Some(found))
     }
 }
+
+/// Kills the monitor after every single record of what a history makes it write, one after the other, until there are no
+/// more records. Gives how many there were, and the first record after which something was wrong.
+///
+/// # Errors
+/// The simulation itself fails.
+pub fn sweep(history: &History, sites: &mut Sites) -> anyhow::Result<(u64, Option<(u64, Told)>)> {
+    for records in 1.. {
+        let history = History { kill_after: Some(records), ..history.clone() };
+        let told = tell(&history, None, sites)?;
+        if told.wrong.is_some() {
+            return Ok((records, Some((records, told))));
+        }
+        if !told.killed {
+            return Ok((records - 1, None));
+        }
+    }
+    unreachable!("a history writes so many records and no more")
+}

@@ -38,6 +38,8 @@ pub(super) struct Inside {
     /// When something last went wrong or was put right.
     pub last_fault: Ms,
     pub judge: Judge,
+    /// The first monitor's journal killed it.
+    pub struck: bool,
     /// The judge has spoken.
     pub condemned: bool,
     /// What the simulation itself does not understand: no result counts then.
@@ -78,6 +80,7 @@ impl World {
             paused: vec![false; monitors],
             last_fault: 0,
             judge,
+            struck: false,
             condemned: false,
             broken: None,
             next_job: 0,
