@@ -295,6 +295,12 @@ pub struct SimArgs {
     /// Histories told at the same time [default: one per CPU]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Measure what the monitor's core costs for sites of 30, 300 and 1000 hosts with 100 services
+    #[arg(long, conflicts_with_all = ["seeds", "seed"])]
+    pub bench: bool,
+    /// Kill the monitor at every record of the journals that this history makes it write
+    #[arg(long, requires = "seed", conflicts_with = "seeds")]
+    pub sweep: bool,
     /// Break a safety rule on purpose, to see that the simulation notices
     #[arg(long, value_name = "RULE", hide = true)]
     pub broken: Option<crate::sim::Broken>,

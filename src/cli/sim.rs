@@ -8,7 +8,7 @@ use super::args::{Common, SimArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use crate::sim::{Found, Search, Sites, hunt};
+use crate::sim::{Found, Search, Sites, bench, hunt, sweep};
 
 /// A line of progress after so many histories, where it is not one line that changes.
 const STEP: u64 = 500;
@@ -17,6 +17,8 @@ pub async fn run(common: &Common, args: &SimArgs) -> Result<Exit, Failure> {
     let (common, args) = (common.clone(), args.clone());
     // Each world has a runtime and a clock of its own, so it needs a thread without either.
     let told = thread::spawn(move || match args.seeds {
+        None if args.bench => bench(),
+        None if args.sweep => sweep_one(&args),
         None if args.seed.is_some() => replay(&common, &args),
         seeds => many(&common, &args, seeds.unwrap_or(DEFAULT_SEEDS)),
     });
@@ -48,6 +50,36 @@ fn replay(common: &Common, args: &SimArgs) -> anyhow::Result<Exit> {
     })
 }
 
+fn sweep_one(args: &SimArgs) -> anyhow::Result<Exit> {
+    let mut sites = Sites::default();
+    let (history, _) = search(args).tell(args.seed.unwrap_or_default(), &mut sites)?;
+    let (records, wrong) = sweep(&history, &mut sites)?;
+    let Some((record, told)) = wrong else {
+        output::say(&format!("killed at each of {records} records, and nothing went wrong"));
+        return Ok(Exit::Done);
+    };
+    output::say(&format!("{history}WRONG when killed after record {record}: {}", told.wrong.unwrap_or_default()));
+    told.story.iter().for_each(|line| output::say(line));
+    Ok(Exit::Undone)
+}
+
+/// The three sizes, each beside the smallest.
+fn bench() -> anyhow::Result<Exit> {
+    output::say(" hosts  services  looks/s  one CPU  memory");
+    for hosts in [30, 300, 1000] {
+        let cost = bench::watch(hosts, 100)?;
+        output::say(&format!(
+            "{:6} {:9} {:8} {:7.2}% {:5.1} MiB",
+            cost.hosts,
+            cost.services,
+            cost.looks / bench::WATCHED_S,
+            cost.share * 100.0,
+            bench::mebibytes(cost.memory),
+        ));
+    }
+    Ok(Exit::Done)
+}
+
 fn many(common: &Common, args: &SimArgs, seeds: u64) -> anyhow::Result<Exit> {
     let first = args.seed.unwrap_or_default();
     let threads = args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
@@ -55,8 +87,8 @@ fn many(common: &Common, args: &SimArgs, seeds: u64) -> anyhow::Result<Exit> {
     let (quiet, live) = (common.quiet, std::io::stderr().is_terminal());
     let progress = |told: u64| {
         if !quiet && (told.is_multiple_of(STEP) || told == seeds || (live && told.is_multiple_of(10))) {
-            let rate = told as f64 / began.elapsed().as_secs_f64();
-            output::note(&format!("{told} of {seeds} histories, {rate:.0} per second"));
+            let passed = began.elapsed().as_secs();
+            output::note(&format!("{told} of {seeds} histories in {passed} s"));
         }
     };
     let found = hunt(search(args), first..first + seeds, threads, &progress)?;

@@ -10,6 +10,7 @@
 //! ```
 
 mod address;
+pub mod bench;
 mod chance;
 mod command;
 mod fault;
