@@ -10,6 +10,7 @@ pub mod monitor;
 pub mod plan;
 pub mod probe;
 pub mod report;
+pub mod sim;
 pub mod site;
 pub mod store;
 pub mod template;
