@@ -30,12 +30,14 @@ enum Purity {
     Free,
 }
 
-const ROOMS: [Room; 13] = [
+const ROOMS: [Room; 15] = [
     Room { name: "template", may_name: &[], purity: Purity::Pure },
     Room { name: "site", may_name: &["template"], purity: Purity::Files },
     Room { name: "module", may_name: &["site", "template"], purity: Purity::Pure },
     Room { name: "plan", may_name: &["site", "template", "module"], purity: Purity::Pure },
     Room { name: "doctor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
+    // What a monitor concludes and does is decided here, and can be decided again from a recording.
+    Room { name: "monitor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
     Room { name: "transport", may_name: &["site::id"], purity: Purity::Free },
     Room { name: "store", may_name: &["site::id", "plan::table"], purity: Purity::Free },
     Room { name: "probe", may_name: &["module::Probe", "module::Outcome"], purity: Purity::Free },
@@ -47,6 +49,12 @@ const ROOMS: [Room; 13] = [
     Room {
         name: "engine",
         may_name: &["site", "template", "module", "plan", "transport", "store"],
+        purity: Purity::Free,
+    },
+    // Waits and forwards for the monitor's mind.
+    Room {
+        name: "watch",
+        may_name: &["site", "module", "plan", "monitor", "transport", "store", "probe", "engine"],
         purity: Purity::Free,
     },
     // What a run looks like is decided from its events alone, so that every report can be made from a journal too.
@@ -65,11 +73,13 @@ const ROOMS: [Room; 13] = [
             "module",
             "plan",
             "doctor",
+            "monitor",
             "transport",
             "store",
             "probe",
             "fence",
             "engine",
+            "watch",
             "report",
             "lab",
         ],
