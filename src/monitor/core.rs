@@ -138,7 +138,9 @@ impl Core {
 
     /// Whether everything was looked at, everything found was looked into, and nothing is under way.
     pub fn is_round_done(&self) -> bool {
-        self.is_idle() && self.is_looked_at()
+        self.is_idle()
+            && self.is_looked_at()
+            && self.services.keys().all(|name| !self.is_to_be_protected(name))
     }
 
     /// Whether everything was looked at, and everything found was looked into.

@@ -87,7 +87,7 @@ impl Composer<'_> {
             let own = self.named_probe(copy, name, spec);
             self.asked_at = None;
             let own = own?;
-            probes.push((name.clone(), (own != usual).then_some(own)));
+            probes.push((name.clone(), (own != usual).then(|| own.asking_as(&usual))));
         }
         Ok(probes)
     }

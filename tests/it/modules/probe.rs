@@ -40,6 +40,7 @@ fn http(address: &str, contains: Option<&str>) -> Probe {
     let contains = contains.map(str::to_owned);
     Probe::Http {
         url: format!("http://{address}/"),
+        host: None,
         status: 200,
         contains,
         tls: Tls::default(),
