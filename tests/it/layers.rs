@@ -42,13 +42,7 @@ const ROOMS: [Room; 15] = [
     Room { name: "store", may_name: &["site::id", "plan::table"], purity: Purity::Free },
     Room {
         name: "probe",
-        may_name: &[
-            "module::Probe",
-            "module::Outcome",
-            "module::probe",
-            "module::dns",
-            "site::action::FailOn",
-        ],
+        may_name: &["module::Probe", "module::Outcome", "module::probe", "module::dns"],
         purity: Purity::Free,
     },
     Room {
