@@ -108,6 +108,12 @@ pub enum Command {
     Status,
     /// Notice failures, take over, and choose the next secondary, unattended
     Watch(WatchArgs),
+    /// Say why a service is moved or left alone, what was seen by whom, and what would change it
+    Explain(ExplainArgs),
+    /// Decide a recording of `watch --record` once more, and compare
+    Replay(ReplayArgs),
+    /// Rehearse on the hosts themselves
+    Drill(DrillArgs),
     /// Finish or take back a run that was cut short
     Recover(RecoverArgs),
     /// Say that a host is dead and stays so: evidence for a failover
@@ -227,6 +233,41 @@ pub enum WatchMode {
     Auto,
     /// Act nowhere
     PlanOnly,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    pub service: ServiceName,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// What `watch --record` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DrillArgs {
+    #[command(subcommand)]
+    pub command: DrillCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DrillCommand {
+    /// Wake a service's sleeping copy off the network, ask it, and put it back to sleep
+    Wake(DrillWakeArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct DrillWakeArgs {
+    pub service: ServiceName,
+    /// Print the plan and stop
+    #[arg(short = 'C', long)]
+    pub check: bool,
+    /// Let a step fail on purpose, to see what happens: STEP=failed|unreachable|timeout|unknown
+    #[arg(long, value_name = "STEP=FAULT", hide = true)]
+    pub inject: Vec<String>,
 }
 
 #[derive(Debug, Args)]

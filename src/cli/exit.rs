@@ -63,7 +63,8 @@ impl From<&PlanError> for Exit {
             PlanError::UnknownService { .. }
             | PlanError::NotDeployed { .. }
             | PlanError::NotInPool { .. }
-            | PlanError::NoPrimary { .. } => Self::Usage,
+            | PlanError::NoPrimary { .. }
+            | PlanError::NoDrill { .. } => Self::Usage,
             PlanError::AlreadyThere { .. } => Self::Done,
             PlanError::Unreachable { .. } => Self::Unreachable,
             PlanError::NoCandidate { .. } => Self::NoCandidate,

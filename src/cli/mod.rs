@@ -6,7 +6,9 @@ mod confirm_dead;
 mod connect;
 mod doctor;
 mod doctor_fences;
+mod drill;
 mod exit;
+mod explain;
 mod failure;
 mod fencer;
 mod inventory;
@@ -16,6 +18,7 @@ mod pause;
 mod plan;
 mod prober;
 mod recover;
+mod replay;
 mod run;
 mod schema;
 mod session;
@@ -80,6 +83,9 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(common, &args).await,
         Command::Status => status::run(common).await,
         Command::Watch(args) => watch::run(common, &args).await,
+        Command::Explain(args) => explain::run(common, &args).await,
+        Command::Replay(args) => replay::run(common, &args),
+        Command::Drill(args) => drill::run(common, args).await,
         Command::Recover(args) => recover::run(common, &args).await,
         Command::ConfirmDead(args) => confirm_dead::run(common, &args).await,
         Command::Pause(args) => pause::pause(common, &args).await,

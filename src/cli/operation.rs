@@ -179,6 +179,6 @@ fn question(operation: Operation, service: &ServicePlan) -> Option<String> {
         Operation::Failover => {
             Some(format!("{primary} answers and {name} runs there: fail over all the same?"))
         }
-        Operation::Deploy | Operation::Switchover | Operation::Reprotect => None,
+        Operation::Deploy | Operation::Switchover | Operation::Reprotect | Operation::DrillWake => None,
     }
 }

@@ -122,7 +122,7 @@ async fn finish(
         // It has moved already: what is left is its protection.
         Operation::Failover | Operation::Switchover if moved => request.operation = Operation::Deploy,
         Operation::Failover | Operation::Switchover => request.to = to,
-        Operation::Deploy | Operation::Reprotect | Operation::Teardown => {}
+        Operation::Deploy | Operation::Reprotect | Operation::Teardown | Operation::DrillWake => {}
     }
     let args = RunArgs::of(service);
     operation::attempts(common, session, request, &args).await

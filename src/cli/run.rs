@@ -27,6 +27,32 @@ pub struct Outcome {
     pub end: RunEnd,
     /// Whether some service got its primary before the end.
     pub moved: bool,
+    /// From the start of the first step of a wake phase to the last answer after it.
+    pub woke_ms: Option<u64>,
+}
+
+/// What a watcher of events keeps.
+#[derive(Default)]
+struct Seen {
+    moved: BTreeSet<ServiceName>,
+    wake: Option<(u64, u64)>,
+}
+
+impl Seen {
+    fn note(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Committed { service, primary: Some(_), .. } => _ = self.moved.insert(service.clone()),
+            EventKind::StepStarted { step, .. } if step.stage() == "wake" => {
+                self.wake.get_or_insert((event.at_ms, event.at_ms));
+            }
+            EventKind::StepEnded { step, .. } if ["wake", "prove"].contains(&step.stage()) => {
+                if let Some((_, end)) = &mut self.wake {
+                    *end = event.at_ms;
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Runs the plan and shows it.
@@ -52,8 +78,9 @@ pub async fn run(
     signals.abort();
     let seen = watcher.await.map_err(Failure::internal)?;
     let ending = ended.map_err(Failure::internal)?;
-    forget_confirmations(session, plan, &seen).await?;
-    Ok(Outcome { end: ending.end, moved: !seen.is_empty() })
+    forget_confirmations(session, plan, &seen.moved).await?;
+    let woke_ms = seen.wake.map(|(start, end)| end.saturating_sub(start));
+    Ok(Outcome { end: ending.end, moved: !seen.moved.is_empty(), woke_ms })
 }
 
 /// Takes back what an open run did for these services, and shows it.
@@ -140,19 +167,14 @@ fn reporter(common: &Common) -> Box<dyn Report> {
     }
 }
 
-/// Shows events until the run's last one; says which services got a primary.
-async fn watch(
-    mut events: mpsc::UnboundedReceiver<Event>,
-    mut report: Box<dyn Report>,
-) -> BTreeSet<ServiceName> {
-    let mut moved = BTreeSet::new();
+/// Shows events until the run's last one.
+async fn watch(mut events: mpsc::UnboundedReceiver<Event>, mut report: Box<dyn Report>) -> Seen {
+    let mut seen = Seen::default();
     while let Some(event) = events.recv().await {
         report.event(&event);
-        if let EventKind::Committed { service, primary: Some(_), .. } = &event.kind {
-            moved.insert(service.clone());
-        }
+        seen.note(&event);
     }
-    moved
+    seen
 }
 
 /// Hands SIGINT and SIGTERM to the run.

@@ -13,20 +13,20 @@ use tokio_util::sync::CancellationToken;
 use super::args::{Common, WatchArgs, WatchMode};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::operation;
 use super::prober::Client;
 use super::session::{self, Session};
 use super::watch_reports::Reports;
-use crate::monitor::{Config, Wishes};
+use super::{operation, output};
+use crate::monitor::view::View;
+use crate::monitor::{Config, Trouble, Wishes};
 use crate::plan::{Operation, Request};
 use crate::store::Holder;
-use crate::watch::{Ended, Field, Options, Parts, Tape, Watch, WatchError, gateway};
+use crate::watch::{Ended, Field, Options, Parts, Supervisor, Tape, Watch, WatchError, gateway};
 
 pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
     let session = Session::open(common, &[])?;
     let (shown, seen) = unbounded_channel();
     let stop = CancellationToken::new();
-    let memory = session.store.folder().join("monitor.json");
     let ttl = session.site.settings.monitor_lease.0;
     let gateway = gateway();
     let wishes = Wishes {
@@ -39,16 +39,12 @@ pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
     let showing = tokio::spawn(Reports::open(common, args, &session).await?.show(seen));
     let watch = Watch {
         config,
-        options: Options {
-            holder: Holder { monitor: true, ..session::holder() },
-            ttl,
-            once: args.once,
-            memory,
-        },
+        options: Options { holder: Holder { monitor: true, ..session::holder() }, ttl, once: args.once },
         field: Arc::new(field(common, session, gateway)),
         shown,
         stop: stop.clone(),
         tape: tape(args.record.as_deref())?,
+        supervisor: Supervisor::from_environment(),
     };
     let signals = listen(stop)?;
     let field = Arc::clone(&watch.field);
@@ -57,17 +53,34 @@ pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
     field.transport.close().await;
     showing.await.map_err(Failure::internal)?;
     match ended {
+        Ok(Ended::Done { view: Some(view) }) if args.once => Ok(after_round(common, &view)),
         Ok(Ended::Done { .. }) => Ok(Exit::Done),
         Ok(Ended::Held(held)) => Err(Failure::words(Exit::Locked, format!("{} leads", held.holder))),
         Err(error) => Err(failed(error)),
     }
 }
 
+/// Says what is not well after one round, and how much so.
+fn after_round(common: &Common, view: &View) -> Exit {
+    let worst = view.worst();
+    if let Some((_, words)) = &worst
+        && !common.json
+    {
+        output::note(words);
+    }
+    worst.map_or(Exit::Done, |(trouble, _)| match trouble {
+        Trouble::Stuck => Exit::Stuck,
+        Trouble::Held => Exit::EvidenceMissing,
+        Trouble::Nobody => Exit::NoCandidate,
+        Trouble::Unseen => Exit::Unreachable,
+    })
+}
+
 fn failed(error: WatchError) -> Failure {
     Failure::internal(error)
 }
 
-fn field(common: &Common, session: Session, gateway: Option<IpAddr>) -> Field {
+pub fn field(common: &Common, session: Session, gateway: Option<IpAddr>) -> Field {
     let programs: BTreeSet<String> = session
         .site
         .playbooks

@@ -117,7 +117,8 @@ pub fn decide(story: &Story, service: &ServiceName) -> Recovery {
         .is_some_and(|point| story.status(point).succeeded());
     let acted: Vec<StepRef> =
         steps.iter().rev().filter(|(_, status)| status.acted()).map(|(step, _)| step.id.clone()).collect();
-    let backward = going_back || (story.plan.operation == Operation::Switchover && !passed);
+    let back = matches!(story.plan.operation, Operation::Switchover | Operation::DrillWake);
+    let backward = going_back || (back && !passed);
     match (begun, complete) {
         (false, _) | (_, true) => Recovery::Nothing,
         _ if backward && acted.is_empty() => Recovery::Nothing,

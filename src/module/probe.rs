@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, ModuleError, dns};
+use super::{Context, ModuleError, dns, url};
 pub use crate::site::action::FailOn;
 use crate::site::action::{DnsProbe, HttpProbe, ProbeArgs, ProbeSpec, Rcode};
 use crate::site::quantity::TimeSpan;
@@ -24,6 +24,9 @@ pub enum Probe {
     },
     Http {
         url: String,
+        /// Whom it asks for (RFC 9110, 7.2), where that is not the host of the URL.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
         status: u16,
         contains: Option<String>,
         #[serde(default, skip_serializing_if = "Tls::is_default")]
@@ -104,6 +107,16 @@ impl Probe {
         }
     }
 
+    /// This check, which is made at a copy's own address, but asks as `usual` does: a web server may tell its sites
+    /// apart by the name they are asked for.
+    #[must_use]
+    pub fn asking_as(mut self, usual: &Self) -> Self {
+        if let (Self::Http { host, .. }, Self::Http { url, .. }) = (&mut self, usual) {
+            *host = url::authority(url).map(str::to_owned);
+        }
+        self
+    }
+
     /// What makes it fail.
     pub fn fail_on(&self) -> FailOn {
         match self {
@@ -165,6 +178,7 @@ pub fn render(spec: &ProbeSpec, cx: &Context) -> Result<Probe, ModuleError> {
         },
         ProbeSpec::Http(http) => Probe::Http {
             url: cx.text(&http.url)?,
+            host: None,
             status: http.status,
             contains: cx.optional(http.contains.as_ref())?,
             tls: tls(http, cx)?,

@@ -39,6 +39,13 @@ impl<'a> Url<'a> {
     }
 }
 
+/// Host and port as they are written: what a client asks for.
+pub(super) fn authority(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    authority.rsplit('@').next().filter(|authority| !authority.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +56,7 @@ mod tests {
         assert_eq!(parts("http://10.0.0.80"), Some(("10.0.0.80", 80, "/")));
         assert_eq!(parts("HTTPS://u:p@www.example.org:8443/a?b#c"), Some(("www.example.org", 8443, "/a?b")));
         assert_eq!(parts("http://[fd00::80]:8080/x"), Some(("fd00::80", 8080, "/x")));
+        assert_eq!(authority("http://u@[fd00::80]:8080/x"), Some("[fd00::80]:8080"));
         assert_eq!(parts("https://[fd00::80]"), Some(("fd00::80", 443, "/")));
         for text in ["ftp://x/", "x", "http://", "http://h:port/", "http://[fd00::80]x/", "http://h:99999/"] {
             assert_eq!(parts(text), None, "{text}");

@@ -142,9 +142,16 @@ impl Core {
 
     /// Whether everything was looked at, everything found was looked into, and nothing is under way.
     pub fn is_round_done(&self) -> bool {
+        self.is_idle()
+            && self.is_looked_at()
+            && self.services.keys().all(|name| !self.is_to_be_protected(name))
+    }
+
+    /// Whether everything was looked at, and everything found was looked into.
+    pub fn is_looked_at(&self) -> bool {
         let looked =
             |service: &Service| service.looked && service.inquiry.is_none() && service.round.is_none();
-        self.is_idle() && self.services.values().all(looked) && self.hosts.values().all(Host::is_looked_at)
+        self.services.values().all(looked) && self.hosts.values().all(Host::is_looked_at)
     }
 
     /// What hosts said of themselves last; why not, for those that should not be believed to be there.

@@ -116,17 +116,14 @@ impl Core {
         // The first seconds of a monitor are no news.
         let grace = blockers.iter().all(|blocker| matches!(blocker, Blocker::Grace { .. }));
         if news && !grace {
-            let because = blockers
-                .iter()
-                .map(|blocker| format!("{blocker} (what ends it: {})", blocker.way_out(name.as_str())))
-                .collect();
+            let because = blockers.iter().map(|blocker| blocker.in_full(name)).collect();
             self.tell(Happening::Held { service: name.clone(), operation, because });
         }
         service.held = Some((operation, blockers));
     }
 
     /// Reasons against moving a service at all.
-    fn blockers(
+    pub(super) fn blockers(
         &self,
         name: &ServiceName,
         service: &Service,

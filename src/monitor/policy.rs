@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::verdict::Verdict;
+use crate::site::id::ServiceName;
 use crate::site::playbook::EvidenceKind;
 
 /// Takeovers are counted over this long.
@@ -52,6 +53,11 @@ pub enum Blocker {
 }
 
 impl Blocker {
+    /// The sentence, and what would end it.
+    pub fn in_full(&self, service: &ServiceName) -> String {
+        format!("{self} (what ends it: {})", self.way_out(service.as_str()))
+    }
+
     /// What would end it.
     pub fn way_out(&self, service: &str) -> String {
         match self {

@@ -62,6 +62,17 @@ impl Core {
         })
     }
 
+    /// Whether it lacks protection, and nothing is in the way of trying.
+    pub(super) fn is_to_be_protected(&self, name: &ServiceName) -> bool {
+        let (Some(service), Some(primary)) = (self.services.get(name), self.primary(name)) else {
+            return false;
+        };
+        matches!(service.verdict, Verdict::Ok | Verdict::Overloaded)
+            && service.copy.retry_ms <= self.now.mono_ms
+            && self.lack_of(name).is_some()
+            && self.standing(name, service, std::slice::from_ref(primary)).is_empty()
+    }
+
     /// The same for a service by name.
     pub(super) fn lack_of(&self, name: &ServiceName) -> Option<String> {
         let secondary = self.row(name)?.secondary.as_ref();

@@ -131,6 +131,8 @@ pub(super) struct Composer<'a> {
     pub epoch: Epoch,
     /// Primary and secondary after the plan, for templates.
     pub cast: (Option<HostName>, Option<HostName>),
+    /// In place of the service address, where a copy is asked that does not hold it.
+    pub asked_at: Option<std::net::IpAddr>,
     pub steps: Vec<PlanStep>,
 }
 

@@ -21,6 +21,8 @@ pub enum PlanError {
     Unreachable { service: ServiceName, host: HostName, what: &'static str, detail: String },
     #[error("no host can be the {role} of {service}")]
     NoCandidate { service: ServiceName, role: Role, table: Option<Box<PlacementTable>> },
+    #[error("no drill of {service}: {because}")]
+    NoDrill { service: ServiceName, because: String },
     #[error("{}failed to render: {detail}", step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default())]
     Render { place: Span, step: Option<StepRef>, detail: String },
     #[error("the plan has no step {step}")]

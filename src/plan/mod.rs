@@ -4,6 +4,7 @@
 
 mod choice;
 mod compose;
+mod drill;
 mod error;
 pub mod facts;
 mod fencing;
@@ -57,6 +58,8 @@ pub enum Operation {
     Reprotect,
     /// Takes a service off all its hosts.
     Teardown,
+    /// Wakes the sleeping copy off the network, asks it, and puts it back to sleep.
+    DrillWake,
 }
 
 impl Operation {
@@ -67,6 +70,7 @@ impl Operation {
             Self::Switchover => "switchover",
             Self::Reprotect => "reprotect",
             Self::Teardown => "teardown",
+            Self::DrillWake => "drill-wake",
         }
     }
 }
@@ -185,6 +189,12 @@ impl StepRef {
     /// The host the step was laid out for; `None` for steps of the controller.
     pub fn host(&self) -> Option<HostName> {
         HostName::try_from(self.0.split('/').nth(1)?).ok()
+    }
+
+    /// The stage it belongs to: `wake`, `prove`.
+    pub fn stage(&self) -> &str {
+        let last = self.0.rsplit('/').next().unwrap_or(&self.0);
+        last.split_once('.').map_or(last, |(stage, _)| stage)
     }
 
     /// The step's id within its stage.

@@ -29,6 +29,7 @@ impl Composer<'_> {
             Operation::Switchover => self.switchover(),
             Operation::Reprotect => self.reprotect(),
             Operation::Teardown => self.teardown(),
+            Operation::DrillWake => self.drill_wake(),
         }
     }
 

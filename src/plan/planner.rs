@@ -147,6 +147,7 @@ impl Planner<'_> {
             assigned,
             epoch: Epoch(0),
             cast: (None, None),
+            asked_at: None,
             steps: Vec::new(),
         })
     }

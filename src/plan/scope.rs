@@ -111,8 +111,10 @@ fn layers(composer: &Composer<'_>, host: &HostName, step: Option<&VarMap>) -> Ma
 /// The names that reveille provides.
 fn provided(composer: &Composer<'_>, host: &HostName) -> Map<String, Value> {
     let addresses = composer.addresses();
-    let plain: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-    let written: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let (plain, written): (Vec<String>, Vec<String>) = match composer.asked_at {
+        Some(at) => (vec![at.to_string()], vec![at.to_string()]),
+        None => addresses.iter().map(|address| (address.ip().to_string(), address.to_string())).unzip(),
+    };
     let (primary, secondary) = &composer.cast;
     let mut names = Map::new();
     names.insert("inventory_hostname".to_owned(), json!(host.as_str()));

@@ -101,13 +101,23 @@ fn is_secure(url: &str) -> bool {
     url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
-pub(super) async fn ask(url: &str, status: u16, contains: Option<&str>, tls: &Tls) -> Outcome {
+pub(super) async fn ask(
+    url: &str,
+    host: Option<&str>,
+    status: u16,
+    contains: Option<&str>,
+    tls: &Tls,
+) -> Outcome {
     let client = match client(url, tls) {
         Ok(client) => client,
         Err(error) => return Outcome::Impossible { detail: format!("no HTTP client: {error}") },
     };
     let started = Instant::now();
-    match client.get(url).header(reqwest::header::CONNECTION, "close").send().await {
+    let mut request = client.get(url).header(reqwest::header::CONNECTION, "close");
+    if let Some(host) = host {
+        request = request.header(reqwest::header::HOST, host);
+    }
+    match request.send().await {
         Ok(response) => {
             let ends = tls.expires_in_ms.and_then(|within_ms| ends_soon(&response, within_ms));
             match (judge(response, status, contains, started).await, ends) {

@@ -34,8 +34,8 @@ async fn make(probe: &Probe) -> Outcome {
     match probe {
         Probe::Icmp { host, .. } => icmp::ask(host).await,
         Probe::Tcp { host, port, .. } => tcp::ask(host, *port).await,
-        Probe::Http { url, status, contains, tls, .. } => {
-            http::ask(url, *status, contains.as_deref(), tls).await
+        Probe::Http { url, host, status, contains, tls, .. } => {
+            http::ask(url, host.as_deref(), *status, contains.as_deref(), tls).await
         }
         Probe::Smtp { host, port, helo, from, to, .. } => {
             let (helo, from, to) = (helo.as_deref(), from.as_deref(), to.as_deref());

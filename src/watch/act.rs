@@ -79,7 +79,7 @@ impl Field {
     }
 
     /// Every host's own word, asked for now.
-    pub(super) async fn gather(&self) -> SiteFacts {
+    pub async fn gather(&self) -> SiteFacts {
         let question = Question {
             hosts: self.hosts.clone(),
             programs: self.wanted.programs.iter().cloned().collect(),

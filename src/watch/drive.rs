@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::act::Beside;
 use super::field::Field;
+use super::supervisor::Supervisor;
 use super::tape::Tape;
 use crate::engine::Interrupt;
 use crate::engine::event::Event;
@@ -55,6 +56,7 @@ pub(super) struct Drive<'a> {
     pub stop: CancellationToken,
     pub once: bool,
     pub tape: &'a mut Tape,
+    pub supervisor: &'a Supervisor,
     pub clock: Clock,
 }
 
@@ -73,7 +75,7 @@ impl Clock {
         Now { mono_ms: millis(self.0.elapsed()), wall_ms: millis(wall) }
     }
 
-    fn at(self, mono_ms: u64) -> Instant {
+    pub fn at(self, mono_ms: u64) -> Instant {
         self.0 + Duration::from_millis(mono_ms)
     }
 }
@@ -96,7 +98,8 @@ impl Drive<'_> {
         let mut state =
             Loop { core, table: Arc::new(table), inputs, tasks: JoinSet::new(), runs: BTreeMap::new() };
         let stop = self.until_stop(&mut state, &mut heard).await;
-        self.finish(&mut state, &mut heard, &stop).await;
+        let supervisor = self.supervisor;
+        supervisor.alive_beside(self.finish(&mut state, &mut heard, &stop)).await;
         (stop, state.core)
     }
 
@@ -106,6 +109,7 @@ impl Drive<'_> {
         picture.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         self.tell(state, Input::Tick);
         loop {
+            self.supervisor.alive();
             if self.once && state.core.is_round_done() {
                 return Stop::RoundDone;
             }

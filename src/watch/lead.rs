@@ -1,7 +1,6 @@
 //! The life of a monitor: stands by until it may lead, sees to what was cut short, makes the old leader's epochs stale,
 //! and then drives. Loses the lease, and stands by again.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::act::Beside;
 use super::drive::{Clock, Drive, Shown, Stop};
 use super::field::Field;
+use super::supervisor::Supervisor;
 use super::tape::Tape;
 use crate::engine::recover::{self, OpenRun, RecoverError, Recovery};
 use crate::engine::{Interrupt, LatePlan};
@@ -35,8 +35,6 @@ pub struct Options {
     pub ttl: Duration,
     /// One round, then the end.
     pub once: bool,
-    /// Where counters are kept between processes.
-    pub memory: PathBuf,
 }
 
 /// A monitor.
@@ -48,6 +46,8 @@ pub struct Watch {
     /// Cancelled by a signal.
     pub stop: CancellationToken,
     pub tape: Tape,
+    /// Who started us, and wants to know that we live.
+    pub supervisor: Supervisor,
 }
 
 /// How it ended.
@@ -87,6 +87,7 @@ impl Watch {
             keeper.release().await;
             let (stop, core) = led?;
             if stop == Stop::Asked || stop == Stop::RoundDone {
+                self.supervisor.stopping();
                 return Ok(Ended::Done { view: Some(Box::new(core.view())) });
             }
             tracing::warn!(?stop, "standing by again");
@@ -98,6 +99,7 @@ impl Watch {
         let mut told: Option<Holder> = None;
         loop {
             let acquire = self.field.store.acquire(self.options.holder.clone(), self.options.ttl);
+            let acquire = self.supervisor.alive_beside(acquire);
             let acquired = tokio::select! {
                 acquired = acquire => acquired,
                 () = self.stop.cancelled() => return Ok(Standing::Stopped),
@@ -111,6 +113,7 @@ impl Watch {
                 return Ok(Standing::Held(Box::new(Held { holder: *holder, term: 0, fresh: true })));
             }
             if told.as_ref() != Some(&*holder) {
+                self.supervisor.ready(&format!("stands by: {} leads", name(&holder)));
                 self.tell(Happening::StandsBy { leader: name(&holder) });
                 told = Some(*holder);
             }
@@ -124,13 +127,10 @@ impl Watch {
     /// Sees to what was left, then watches until the end of the lease, or of all.
     async fn lead(&mut self, lease: &Lease) -> Result<(Stop, Core), WatchError> {
         self.tell(Happening::Leads { leader: name(lease.holder()), term: lease.term() });
-        let remembered = self.remembered();
-        let facts = self.field.gather().await;
-        update(&*self.field.store, |table| *table = reconcile(table, &facts)).await?;
-        if lease.instead_of().is_some() {
-            self.new_epochs().await?;
-        }
-        self.see_to_open_runs(lease).await?;
+        self.supervisor.ready(&format!("leads, term {}", lease.term()));
+        let remembered = self.remembered().await;
+        // Each of these ends in its own time, or is held up by a store that is.
+        self.supervisor.alive_beside(self.take_stock(lease)).await?;
         let table = self.field.table().await?;
         let drive = Drive {
             field: Arc::clone(&self.field),
@@ -139,11 +139,22 @@ impl Watch {
             stop: self.stop.clone(),
             once: self.options.once,
             tape: &mut self.tape,
+            supervisor: &self.supervisor,
             clock: Clock::start(),
         };
         let (stop, core) = drive.run(self.config.clone(), table, remembered).await;
-        self.remember(&core);
+        self.remember(&core).await;
         Ok((stop, core))
+    }
+
+    /// Table and hosts agree, nobody else's commands count, and nothing is half done.
+    async fn take_stock(&self, lease: &Lease) -> Result<(), WatchError> {
+        let facts = self.field.gather().await;
+        update(&*self.field.store, |table| *table = reconcile(table, &facts)).await?;
+        if lease.instead_of().is_some() {
+            self.new_epochs().await?;
+        }
+        self.see_to_open_runs(lease).await
     }
 
     /// Whoever led before may only be asleep. It acts in the epochs it knows; these are over from now on, in the table and
@@ -281,18 +292,22 @@ impl Watch {
         Ok(())
     }
 
-    fn remembered(&self) -> Option<Remembered> {
+    /// What the last round counted. A monitor that stays begins anew, with its grace.
+    async fn remembered(&self) -> Option<Remembered> {
         if !self.options.once {
             return None;
         }
-        serde_json::from_str(&std::fs::read_to_string(&self.options.memory).ok()?).ok()
+        let counts = self.field.store.remembered().await;
+        serde_json::from_value(counts.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what the last round counted is lost");
+            None
+        })?)
+        .ok()
     }
 
-    fn remember(&self, core: &Core) {
-        let written = serde_json::to_string(&core.remembered())
-            .map_err(std::io::Error::from)
-            .and_then(|text| std::fs::write(&self.options.memory, text));
-        if let Err(error) = written {
+    async fn remember(&self, core: &Core) {
+        let counts = serde_json::to_value(core.remembered()).unwrap_or_default();
+        if let Err(error) = self.field.store.remember(counts).await {
             tracing::warn!(%error, "what this monitor counted is lost");
         }
     }

@@ -13,6 +13,9 @@ mod field;
 mod gateway;
 mod lead;
 mod look;
+mod peek;
+mod replay;
+mod supervisor;
 mod tape;
 mod uptime;
 
@@ -20,4 +23,7 @@ pub use drive::{Shown, Stop};
 pub use field::{Field, Parts};
 pub use gateway::gateway;
 pub use lead::{Ended, Options, Watch, WatchError};
+pub use peek::Peek;
+pub use replay::{Difference, Parted, Replay, Replayed};
+pub use supervisor::Supervisor;
 pub use tape::{Line, Tape};

@@ -23,7 +23,12 @@ pub enum Line {
         now: Now,
     },
     /// What it was told, and what it said.
-    Step { now: Now, input: Input, effects: Vec<Effect> },
+    Step {
+        now: Now,
+        input: Input,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        effects: Vec<Effect>,
+    },
 }
 
 /// Where a recording is written to, if anywhere.
@@ -48,16 +53,13 @@ impl Tape {
         Core::new(config, table, remembered, now)
     }
 
-    /// Tells the core, and writes both sides down.
+    /// Tells the core, and writes both sides down. Time that only goes by is written too: it moves deadlines.
     pub fn tell(&mut self, core: &mut Core, input: Input, now: Now) -> Vec<Effect> {
         if self.0.is_none() {
             return core.handle(input, now);
         }
         let effects = core.handle(input.clone(), now);
-        let quiet = effects.is_empty() && input == Input::Tick;
-        if !quiet {
-            self.write(&Line::Step { now, input, effects: effects.clone() });
-        }
+        self.write(&Line::Step { now, input, effects: effects.clone() });
         effects
     }
 

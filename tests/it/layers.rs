@@ -36,6 +36,8 @@ const ROOMS: [Room; 17] = [
     Room { name: "module", may_name: &["site", "template"], purity: Purity::Pure },
     Room { name: "plan", may_name: &["site", "template", "module"], purity: Purity::Pure },
     Room { name: "doctor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
+    // What a monitor concludes and does is decided here, and can be decided again from a recording.
+    Room { name: "monitor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
     Room { name: "transport", may_name: &["site::id"], purity: Purity::Free },
     Room { name: "store", may_name: &["site::id", "plan::table"], purity: Purity::Free },
     Room {
@@ -53,7 +55,6 @@ const ROOMS: [Room; 17] = [
         may_name: &["site", "template", "module", "plan", "transport", "store"],
         purity: Purity::Free,
     },
-    Room { name: "monitor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
     Room {
         name: "watch",
         may_name: &["site", "module", "plan", "monitor", "transport", "store", "probe", "engine"],
@@ -106,6 +107,7 @@ const ROOMS: [Room; 17] = [
             "module",
             "plan",
             "doctor",
+            "monitor",
             "transport",
             "store",
             "probe",

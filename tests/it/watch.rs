@@ -325,3 +325,69 @@ fn a_monitor_that_is_cut_off_moves_nothing() {
     watching.wait(VERDICT, &[("verdict", "ok")]);
     assert_eq!(world.holders(), ["h1"]);
 }
+
+#[test]
+fn cron_takes_over_and_what_it_decided_can_be_decided_again() {
+    let Some(world) = World::to_watch(4, |playbook| playbook) else { return };
+    let recording = world.root().join("cron.jsonl");
+    let once = ["watch", "--once", "-q", "--record", recording.to_str().unwrap()];
+    for _ in 0..2 {
+        let said = world.ok(&once);
+        assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""), "all is well");
+    }
+    world.lab.cut("h1", Cut::Carrier).unwrap();
+    let said = world.ok(&once);
+    assert!(said.out.contains("host-down"), "{said:?}");
+    assert_eq!(world.served_by().as_deref(), Some("h2"));
+    assert_eq!(world.web()["state"], "protected");
+    // A pause keeps the next one where it is, and cron says so.
+    world.ok(&["pause", "web", "--because", "a test"]);
+    world.lab.crash("h2").unwrap();
+    let held = world.run(&once);
+    assert_eq!(held.code, 9, "{held:?}");
+    assert!(held.err.contains("web: no failover: paused by"), "{held:?}");
+    let explained = world.ok(&["explain", "web"]).out;
+    for words in
+        ["host-down", "no failover although it should be, because", "`reveille resume`", "next primary"]
+    {
+        assert!(explained.contains(words), "{words}: {explained}");
+    }
+    // The same decisions from the same inputs; other inputs, others.
+    let again = world.ok(&["replay", recording.to_str().unwrap()]).out;
+    assert!(again.contains("failover of web begins: host-down"), "{again}");
+    assert!(again.lines().last().unwrap().starts_with("the same again: "), "{again}");
+    let text = std::fs::read_to_string(&recording).unwrap();
+    world.write(
+        "changed.jsonl",
+        &text
+            .replacen("\"hold_down_ms\":0", "\"hold_down_ms\":0,\"max\":0", 1)
+            .replace("\"confirm\":3", "\"confirm\":9"),
+    );
+    let changed = world.run(&["replay", "changed.jsonl"]);
+    assert_eq!(changed.code, 1, "{changed:?}");
+    assert!(changed.out.contains("the core decides otherwise now"), "{changed:?}");
+}
+
+#[test]
+fn a_drill_wakes_the_copy_and_puts_it_back_to_sleep() {
+    let Some(world) = World::deployed(3) else { return };
+    let owners = Owners::watch(&world);
+    let said = world.ok(&["drill", "wake", "web"]);
+    assert!(said.out.contains("web: the copy on h2 was awake within "), "{said:?}");
+    let web = world.web();
+    assert_eq!((&web["state"], &web["secondary"]), (&"protected".into(), &"h2".into()));
+    // A copy that does not answer fails its drill, and sleeps all the same.
+    world.lab.sh("h2", "pkill -KILL apache2").unwrap();
+    let refused = world.run(&["drill", "wake", "web"]);
+    assert_eq!(refused.code, 64, "{refused:?}");
+    assert!(refused.err.contains("the copy on h2 is not asleep"), "{refused:?}");
+    world.ok(&["reprotect", "web"]);
+    let copy = world.web()["secondary"].as_str().unwrap().to_owned();
+    for step in [format!("web/{copy}/wake.resume=failed-after"), "web/-/prove.page=failed".to_owned()] {
+        let failed = world.run(&["drill", "wake", "web", "--inject", &step]);
+        assert_eq!(failed.code, 2, "{step}: {failed:?}");
+        assert_eq!(world.web()["state"], "protected", "{step}: {failed:?}");
+    }
+    owners.were_one();
+    assert_eq!(world.served_by().as_deref(), Some("h1"));
+}

@@ -7,7 +7,7 @@
 //! | `yaml,settings`, `yaml,inventory` | checked as such a file of that site |
 //! | `console,lab` | run as root in a lab, all of one page as one session; every line printed must be said |
 //! | `console,site` | run in a copy of the shipped site, without hosts |
-//! | `<!-- table … -->`, `<!-- command … -->` | held against the schemas and the command line |
+//! | `<!-- table … -->`, `<!-- command … -->`, `<!-- verdicts … -->`, `<!-- file … -->` | held against the schemas, the command line, the monitor's core, the files that are shipped |
 //!
 //! After a change of the language or the command line, `REVEILLE_UPDATE=1 cargo nextest run docs::` writes the tables anew.
 
@@ -19,3 +19,4 @@ mod links;
 mod page;
 mod session;
 mod tables;
+mod watch;

@@ -45,6 +45,7 @@ fn http(address: &str, contains: Option<&str>) -> Probe {
     let contains = contains.map(str::to_owned);
     Probe::Http {
         url: format!("http://{address}/"),
+        host: None,
         status: 200,
         contains,
         tls: Tls::default(),
@@ -325,6 +326,7 @@ async fn a_certificate_is_checked_and_watched() {
     let days = |days: u64| Some(days * 86_400_000);
     let https = |tls: Tls, fail_on| Probe::Http {
         url: format!("https://127.0.0.1:{port}/"),
+        host: None,
         status: 200,
         contains: None,
         tls,

@@ -47,6 +47,7 @@ impl Scene {
         let url = if six { format!("http://[{address}]:8080/x") } else { format!("http://{address}:8080/x") };
         let probe = Probe::Http {
             url,
+            host: None,
             status: 200,
             contains: Some("hello".to_owned()),
             tls: Tls::default(),
