@@ -79,6 +79,7 @@ fn config(data: DataPolicy) -> Config {
         host_interval_ms: 1000,
         grace_ms: 2000,
         gateway: false,
+        own: BTreeSet::new(),
     }
 }
 
