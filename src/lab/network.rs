@@ -177,7 +177,7 @@ pub(super) fn cut(state: &State, host: &Host, cut: Cut) -> Result<()> {
             let (table, from) = (one_way_table(host), state.mac(state.controller_address()));
             let rule = format!("ether saddr {from} oifname \"{name}\" drop");
             let rules = format!(
-                "table bridge {table} {{ chain cut {{ type filter hook forward priority 0; {rule}; }} }}"
+                "table bridge {table} {{\n chain cut {{\n type filter hook forward priority 0;\n {rule};\n }}\n}}\n"
             );
             in_switch(state, &["nft", &rules]).map(drop)
         }
@@ -189,7 +189,9 @@ pub(super) fn cut(state: &State, host: &Host, cut: Cut) -> Result<()> {
 pub(super) fn heal(state: &State, host: &Host) -> Result<()> {
     let (switch, name) = (namespace(state, "switch"), host.name.as_str());
     batch(Some(&switch), &format!("link set {name} up\n"))?;
-    set_port_state(&switch, name, PORT_FORWARDING)?;
+    // Refused until the port has its carrier back.
+    let forwards = || set_port_state(&switch, name, PORT_FORWARDING).is_ok();
+    ensure!(wait_until(CARRIER_DEADLINE, forwards), "{name} got no carrier within {CARRIER_DEADLINE:?}");
     if has_one_way_cut(state, host) {
         in_switch(state, &["nft", "delete", "table", "bridge", &one_way_table(host)])?;
     }

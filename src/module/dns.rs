@@ -70,8 +70,9 @@ impl Question {
             Reply { rcode: header[3] & 0x0f, truncated: header[2] & TRUNCATED != 0, records: Vec::new() };
         for _ in 0..u16::from_be_bytes([header[6], header[7]]) {
             // What was cut off is not there; what is there counts.
-            let Some(record) = reader.record(self.kind) else { break };
-            reply.records.extend(record);
+            if reader.record(self.kind, &mut reply.records).is_none() {
+                break;
+            }
         }
         Some(reply)
     }
@@ -134,8 +135,8 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// The next record; `Some(None)` if it is of another type.
-    fn record(&mut self, wanted: RecordType) -> Option<Option<String>> {
+    /// Takes in the next record, if it is of that type; `None` when there is none.
+    fn record(&mut self, wanted: RecordType, records: &mut Vec<String>) -> Option<()> {
         self.name()?;
         let (kind, class) = (self.number()?, self.number()?);
         self.take(4)?;
@@ -144,8 +145,10 @@ impl<'a> Reader<'a> {
         let data = self.bytes.get(..end)?;
         let mut inner = Reader { bytes: data, at: self.at };
         self.at = end;
-        let ours = kind == code(wanted) && class == CLASS_IN;
-        Some(if ours { inner.data(wanted) } else { None })
+        if kind == code(wanted) && class == CLASS_IN {
+            records.extend(inner.data(wanted));
+        }
+        Some(())
     }
 
     fn data(&mut self, kind: RecordType) -> Option<String> {

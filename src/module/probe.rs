@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Context, ModuleError, dns};
-use crate::site::action::{DnsProbe, FailOn, HttpProbe, ProbeArgs, ProbeSpec, Rcode};
+pub use crate::site::action::FailOn;
+use crate::site::action::{DnsProbe, HttpProbe, ProbeArgs, ProbeSpec, Rcode};
 use crate::site::quantity::TimeSpan;
 use crate::site::source::Sp;
 

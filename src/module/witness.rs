@@ -39,10 +39,10 @@ pub struct Doubt {
 const DNS_ID: u16 = 0x7265;
 
 /// The least time an answer is waited for, in milliseconds.
-const LEAST_ASKING_MS: u64 = 400;
+const LEAST_ASKING_MS: u64 = 350;
 
 /// What forks and a busy host may add to it, in milliseconds.
-const MARGIN_MS: u64 = 100;
+const MARGIN_MS: u64 = 150;
 
 impl Question {
     /// How long an answer is waited for, in milliseconds.
@@ -127,10 +127,10 @@ fn service(name: &ServiceName, probe: &Probe) -> Result<String, NulByte> {
             ask.word("talk_banner").word(host).word(port).word("220").word("421").line()
         }
         Probe::Dns { server, port, question, rcode, .. } => {
-            let bytes = question.encode(DNS_ID);
-            let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+            let octal: Vec<String> =
+                question.encode(DNS_ID).iter().map(|byte| format!("\\{byte:03o}")).collect();
             let expected = format!("{DNS_ID:04x} {}", rcode.code());
-            ask.word("talk_dns").word(server).word(port).word(octal).word(expected).line()
+            ask.word("talk_dns").word(server).word(port).word(octal.concat()).word(expected).line()
         }
         Probe::Command { .. } | Probe::Plugin { .. } => {
             cannot(name, "its probe is a program on the controller")

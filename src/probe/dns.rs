@@ -69,7 +69,7 @@ async fn over_udp(to: SocketAddr, id: u16, question: &Question) -> io::Result<Re
     let socket = UdpSocket::bind(any).await?;
     socket.connect(to).await?;
     socket.send(&question.encode(id)).await?;
-    let mut datagram = [0; DATAGRAM_BYTES];
+    let mut datagram = vec![0; DATAGRAM_BYTES];
     loop {
         let length = socket.recv(&mut datagram).await?;
         if let Some(reply) = question.decode(id, &datagram[..length]) {

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 pub(crate) use command::Group;
 
+use crate::module::probe::FailOn;
 pub use crate::module::{Outcome, Probe};
-use crate::site::action::FailOn;
 
 /// Makes one check. Cancel-safe: dropping the future ends the check and everything it started.
 pub async fn ask(probe: &Probe) -> Outcome {

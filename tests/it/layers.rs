@@ -38,7 +38,11 @@ const ROOMS: [Room; 13] = [
     Room { name: "doctor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
     Room { name: "transport", may_name: &["site::id"], purity: Purity::Free },
     Room { name: "store", may_name: &["site::id", "plan::table"], purity: Purity::Free },
-    Room { name: "probe", may_name: &["module::Probe", "module::Outcome"], purity: Purity::Free },
+    Room {
+        name: "probe",
+        may_name: &["module::Probe", "module::Outcome", "module::probe", "module::dns"],
+        purity: Purity::Free,
+    },
     Room {
         name: "fence",
         may_name: &["module::fence", "probe::Group", "site::id", "site::inventory"],

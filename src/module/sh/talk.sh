@@ -16,10 +16,15 @@ talk_until() {
     talk_seconds=$(printf '%d.%02d' $((talk_left / 100)) $((talk_left % 100)))
     "$@"
     [ "$talk_word" = silent ] || return 0
-    guard_clock
-    [ $((talk_end - guard_now)) -ge 4 ] || return 0
+    talk_has_time || return 0
     nap
   done
+}
+
+# talk_has_time: whether there is enough left for one more attempt.
+talk_has_time() {
+  guard_clock
+  [ $((talk_end - guard_now)) -ge 10 ]
 }
 
 talk_is() {
@@ -54,7 +59,7 @@ talk_curl() {
     0) talk_judge "${talk_said##*
 }" "$2" "$3" "$talk_said" ;;
     28) talk_silent ;;
-    7) talk_refused "$1" ;;
+    7) if talk_has_time; then talk_refused "$1"; else talk_silent; fi ;;
     1 | 2 | 3 | 4 | 5 | 6) talk_is cannot "$talk_said" ;;
     *) talk_is wrong "${talk_said#
 }" ;;

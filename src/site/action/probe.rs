@@ -180,6 +180,7 @@ fn dns_port() -> u16 {
 /// A type of DNS record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schemars(inline)]
 pub enum RecordType {
     #[default]
     A,
@@ -195,6 +196,7 @@ pub enum RecordType {
 /// A DNS status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schemars(inline)]
 pub enum Rcode {
     #[default]
     NoError,

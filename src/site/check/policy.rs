@@ -29,13 +29,12 @@ fn probes(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
     }
     named.iter().chain(&inline).for_each(|(probe, _)| certificates(probe, out));
     // Where one probe asks the service itself, others may say more of where a failure lies.
-    let asks =
-        |probes: &[(&ProbeSpec, Span)]| probes.iter().any(|(probe, _)| proves_nothing(probe).is_none());
-    if !asks(&named) {
-        named.iter().for_each(|(probe, span)| tells_something(probe, *span, out));
-        if !asks(&inline) {
-            inline.iter().for_each(|(probe, span)| tells_something(probe, *span, out));
-        }
+    let weak = |probes: &[(&ProbeSpec, Span)]| -> Option<Vec<Diagnostic>> {
+        probes.iter().map(|(probe, span)| proves_nothing(probe, *span)).collect()
+    };
+    if let Some(mut warnings) = weak(&named) {
+        warnings.extend(weak(&inline).unwrap_or_default());
+        out.extend(warnings);
     }
 }
 
@@ -51,25 +50,23 @@ fn known_probe(subject: &Subject<'_>, name: &Sp<String>, out: &mut Vec<Diagnosti
 }
 
 /// The kernel answers these, whatever became of the service.
-fn proves_nothing(probe: &ProbeSpec) -> Option<(&'static str, &'static str)> {
-    match probe {
-        ProbeSpec::Tcp(_) => Some((
-            "tcp-probe",
-            "a TCP connection proves nothing: the kernel accepts it for a frozen process too",
-        )),
-        ProbeSpec::Icmp(_) => {
-            Some(("icmp-probe", "an echo proves nothing of the service: the kernel sends it back"))
+fn proves_nothing(probe: &ProbeSpec, span: Span) -> Option<Diagnostic> {
+    let warning = match probe {
+        ProbeSpec::Tcp(_) => {
+            let message = "a TCP connection proves nothing: the kernel accepts it for a frozen process too";
+            Diagnostic::warning("tcp-probe", span, message)
         }
-        _ => None,
-    }
-}
-
-fn tells_something(probe: &ProbeSpec, span: Span, out: &mut Vec<Diagnostic>) {
-    if let Some((code, message)) = proves_nothing(probe) {
-        out.push(Diagnostic::warning(code, span, message).hint(
+        ProbeSpec::Icmp(_) => {
+            let message = "an echo proves nothing of the service: the kernel sends it back";
+            Diagnostic::warning("icmp-probe", span, message)
+        }
+        _ => return None,
+    };
+    Some(
+        warning.hint(
             "ask for an answer of the service: `http: URL`, `smtp: HOST`, `dns: {…}`, or `command: […]`",
-        ));
-    }
+        ),
+    )
 }
 
 /// What is said of certificates means something where there are any.

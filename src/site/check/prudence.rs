@@ -21,8 +21,7 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {
     no_zero("timeout", Some(&detection.timeout), out);
     if detection.timeout.value >= detection.interval.value && !detection.interval.0.is_zero() {
         let (timeout, interval) = (detection.timeout.value, detection.interval.value);
-        let message =
-            format!("one look may take {timeout}, as long as the time between two looks ({interval})");
+        let message = format!("one look may take {timeout}, and the next one comes after {interval}");
         let span =
             [&detection.timeout, &detection.interval].into_iter().find(|span| span.span != Span::default());
         out.push(

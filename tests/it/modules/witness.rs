@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use reveille::module::Probe;
 use reveille::module::probe::Tls;
 use reveille::module::witness::{Doubt, Question};
+use reveille::module::{Probe, dns};
 use reveille::plan::testimony::{Heard, Testimony};
-use reveille::site::action::FailOn;
+use reveille::site::action::{FailOn, Rcode, RecordType};
 use reveille::site::id::{Epoch, HostName, ServiceName};
 
 use super::address::python;
@@ -69,7 +69,12 @@ impl Scene {
 
     /// The service, answering with this status.
     fn serve(&self, status: &str) -> Running {
-        let mut server = self.net.spawn("b", "python3", &["-c", SERVER, self.address, status]);
+        self.run(SERVER, status)
+    }
+
+    /// A server on `b`, once it listens.
+    fn run(&self, program: &str, status: &str) -> Running {
+        let mut server = self.net.spawn("b", "python3", &["-c", program, self.address, status]);
         let mut line = String::new();
         BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
@@ -158,7 +163,7 @@ fn a_suspect_that_is_cut_off_is_silent_and_the_silence_is_noted_for_the_plan() {
         let _server = scene.serve("200");
         scene.net.ok("wire", "ip link set port-b down");
         let said = scene.ask();
-        assert_eq!(said[0], Heard::Silent { for_ms: 400 });
+        assert_eq!(said[0], Heard::Silent { for_ms: 350 });
         assert_eq!(said[1], Heard::Silent { for_ms: 200 });
         assert!(matches!(said[2], Heard::Silent { .. }), "{said:?}");
         assert!(!scene.state().exists(), "a host without a part in the service keeps nothing");
@@ -183,7 +188,7 @@ fn a_frozen_service_on_a_living_host_is_silent_alone() {
     assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
     let said = scene.ask();
     assert!(said[0].is_answered() && said[1].is_answered(), "{said:?}");
-    assert_eq!(said[2], Heard::Silent { for_ms: 400 });
+    assert_eq!(said[2], Heard::Silent { for_ms: 350 });
 }
 
 #[test]
@@ -201,7 +206,7 @@ fn a_host_further_away_is_asked_by_echo() {
     scene.question.hosts = [(b(), "10.97.0.2".to_owned())].into();
     assert_eq!(scene.ask()[0], Heard::Answered { detail: "echo".to_owned() });
     scene.net.ok("b", "echo 1 >/proc/sys/net/ipv4/icmp_echo_ignore_all");
-    assert_eq!(scene.ask()[0], Heard::Silent { for_ms: 400 });
+    assert_eq!(scene.ask()[0], Heard::Silent { for_ms: 350 });
 }
 
 #[test]
@@ -227,7 +232,7 @@ fn a_witness_that_holds_the_address_itself_says_so() {
 
 /// Folders that hold what the script needs and one client program each.
 fn clients(scene: &Scene) -> BTreeMap<&'static str, String> {
-    let needed = "sh ip ping sleep timeout nproc date cat sed mv mkdir grep";
+    let needed = "sh ip ping sleep timeout nproc date cat sed mv mkdir grep head od";
     let clients = [
         ("curl", "curl"),
         ("wget", "wget"),
@@ -255,6 +260,84 @@ fn clients(scene: &Scene) -> BTreeMap<&'static str, String> {
     folders
 }
 
+/// A name server that answers whatever it is asked with no error, and a mail server.
+const NAMES_AND_MAIL: &str = "import socket,sys,threading
+family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+names=socket.socket(family,socket.SOCK_DGRAM); names.bind((sys.argv[1],53))
+mail=socket.create_server((sys.argv[1],25),family=family)
+def greet():
+  while True:
+    client,_=mail.accept(); client.sendall(sys.argv[2].encode()+b' mail\\r\\n'); client.recv(99); client.close()
+threading.Thread(target=greet,daemon=True).start()
+print('ready',flush=True)
+while True:
+  asked,who=names.recvfrom(512); names.sendto(asked[:2]+bytes([asked[2]|128,asked[3]])+asked[4:],who)";
+
+#[test]
+fn name_servers_and_mail_servers_answer_bash_and_perl() {
+    for address in ["10.99.0.80", "fd99::80"] {
+        let Some(mut scene) = Scene::new(address) else { return };
+        let clients = clients(&scene);
+        let dns = |rcode| Probe::Dns {
+            server: address.to_owned(),
+            port: 53,
+            question: dns::Question::new("www.example.org", RecordType::A).unwrap(),
+            rcode,
+            answer: None,
+            timeout_ms: 500,
+        };
+        let smtp = || Probe::Smtp {
+            host: address.to_owned(),
+            port: 25,
+            helo: None,
+            from: None,
+            to: None,
+            fail_on: FailOn::Critical,
+            timeout_ms: 500,
+        };
+        let ask = |scene: &mut Scene, program: &str, probe: Probe| {
+            scene.question.services.get_mut(&web()).unwrap().probe = Some(probe);
+            three(&scene.ask_with(&["sh"], clients.get(program).map(String::as_str)))[2].clone()
+        };
+        let present: Vec<&str> =
+            ["bash", "perl"].into_iter().filter(|name| clients.contains_key(name)).collect();
+        for program in &present {
+            for probe in [dns(Rcode::NoError), smtp()] {
+                let heard = ask(&mut scene, program, probe);
+                assert!(matches!(heard, Heard::Refused { .. }), "{program}: {heard:?}");
+            }
+        }
+        let server = scene.run(NAMES_AND_MAIL, "220");
+        for program in &present {
+            assert_eq!(
+                ask(&mut scene, program, dns(Rcode::NoError)).to_string(),
+                "DNS status 0",
+                "{program}"
+            );
+            assert_eq!(
+                ask(&mut scene, program, dns(Rcode::NxDomain)).to_string(),
+                "DNS status 0, not 3",
+                "{program}"
+            );
+            assert_eq!(
+                ask(&mut scene, program, smtp()),
+                Heard::Answered { detail: "220 mail".to_owned() },
+                "{program}"
+            );
+        }
+        let pid = server.0.id().to_string();
+        assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+        for program in &present {
+            for probe in [dns(Rcode::NoError), smtp()] {
+                assert_eq!(ask(&mut scene, program, probe), Heard::Silent { for_ms: 350 }, "{program}");
+            }
+        }
+        drop(server);
+        let _server = scene.run(NAMES_AND_MAIL, "554");
+        assert_eq!(ask(&mut scene, present[0], smtp()), Heard::Wrong { detail: "554 mail".to_owned() });
+    }
+}
+
 #[test]
 fn every_client_program_tells_right_wrong_refused_and_silent() {
     for address in ["10.99.0.80", "fd99::80"] {
@@ -270,8 +353,14 @@ fn every_client_program_tells_right_wrong_refused_and_silent() {
         };
         let all = |scene: &Scene, expected: &str| {
             for (program, path) in &clients {
-                let heard = ask(scene, path);
                 let expected = if *program == "-" { "cannot" } else { expected };
+                // A busy machine may not even get to start the program in time: once is enough.
+                let mut heard = ask(scene, path);
+                for _ in 0..4 {
+                    if told(&heard) != expected {
+                        heard = ask(scene, path);
+                    }
+                }
                 assert_eq!(told(&heard), expected, "{program}: {heard:?}");
             }
         };
