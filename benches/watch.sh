@@ -201,7 +201,7 @@ trial() {
     kill -TERM "$meter"
     wait "$meter" || true
     meter=''
-    "$bin" lab --dir "$lab" heal "$3"
+    until "$bin" lab --dir "$lab" heal "$3" 2>"$work/log"; do sleep 0.2; done
     jq -c --arg who "$1" --arg interval "$2" --argjson before "$before" --argjson after "$after" '
         (.started | sub("\\.\\d+Z$"; "Z") | fromdate * 1000) as $whole
         | (.started | capture("\\.(?<f>\\d{3})").f // "0" | tonumber) as $part
