@@ -8,6 +8,7 @@ use crate::lab::cli::LabArgs;
 use crate::plan::Operation;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::quantity::TimeSpan;
+use crate::web::Listen;
 
 /// Wakes a service's sleeping copy on another host.
 ///
@@ -119,6 +120,8 @@ pub enum Command {
     Ack(AckArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
+    /// Put thousands of simulated histories of faults through the monitor, the planner and the engine
+    Sim(SimArgs),
     /// A rehearsal site of real hosts on this machine
     Lab(LabArgs),
 }
@@ -213,6 +216,9 @@ pub struct WatchArgs {
     /// Write down everything the monitor is told and decides, for `reveille replay`
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Show a status page and metrics over HTTP; a port alone means this machine only
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<Listen>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -277,4 +283,29 @@ pub enum SchemaOf {
     Playbook,
     Inventory,
     Settings,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SimArgs {
+    /// How many histories [default: 1000; with --seed alone: that one, told whole with -v]
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<u64>,
+    /// The first seed; the same seed is the same history
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    /// The most faults in one history
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub faults: usize,
+    /// Histories told at the same time [default: one per CPU]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Measure what the monitor's core costs for sites of 30, 300 and 1000 hosts with 100 services
+    #[arg(long, conflicts_with_all = ["seeds", "seed"])]
+    pub bench: bool,
+    /// Kill the monitor at every record of the journals that this history makes it write
+    #[arg(long, requires = "seed", conflicts_with = "seeds")]
+    pub sweep: bool,
+    /// Break a safety rule on purpose, to see that the simulation notices
+    #[arg(long, value_name = "RULE", hide = true)]
+    pub broken: Option<crate::sim::Broken>,
 }
