@@ -6,12 +6,13 @@ BIN := target/release/reveille
 PACKAGES := openssh-server openssh-client apache2 curl iproute2 iputils-arping iputils-ping nftables \
             systemd-container util-linux procps
 
-.PHONY: help demo test unit lint bench book build deps clean
+.PHONY: help demo test unit lint bench bench-watch book build deps clean
 
 help:
 	@echo 'make demo    a real failover between real hosts on this machine (root)'
 	@echo 'make test    format, lints and every test; lab tests run when root'
 	@echo 'make bench   timings beside Ansible, as ratios (root)'
+	@echo 'make bench-watch  the outage a client sees, beside keepalived (root)'
 	@echo 'make book    the manual as HTML in book/book'
 
 demo: deps build
@@ -29,6 +30,10 @@ bench: deps build
 	@tests/deps.sh python3-venv
 	$(CARGO) build --release --example warm_line
 	benches/field.sh $(BIN) target/release/examples/warm_line
+
+bench-watch: deps build
+	@tests/deps.sh keepalived jq
+	benches/watch.sh $(BIN)
 
 book:
 	tests/tool.sh mdbook 0.5.4 --no-default-features --features search

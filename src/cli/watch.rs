@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use super::{operation, output};
 use crate::monitor::view::View;
 use crate::monitor::{Config, Trouble, Wishes};
 use crate::plan::{Operation, Request};
+use crate::site::id::HostName;
 use crate::store::Holder;
 use crate::watch::{Ended, Field, Options, Parts, Supervisor, Tape, Watch, WatchError, gateway};
 
@@ -34,6 +35,7 @@ pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
         plan_only: args.mode == Some(WatchMode::PlanOnly),
         gateway: gateway.is_some(),
         hosts: session.hosts.clone(),
+        own: own_hosts(&session),
     };
     let config = Config::of(&session.site, &wishes);
     let showing = tokio::spawn(Reports::open(common, args, &session).await?.show(seen));
@@ -74,6 +76,29 @@ fn after_round(common: &Common, view: &View) -> Exit {
         Trouble::Nobody => Exit::NoCandidate,
         Trouble::Unseen => Exit::Unreachable,
     })
+}
+
+/// Hosts of the site that are this machine, by their addresses: the kernel reaches those from themselves.
+fn own_hosts(session: &Session) -> BTreeSet<HostName> {
+    let is_own = |host: &&HostName| {
+        let address = session.site.connection(host, None, false).address;
+        address.parse::<IpAddr>().is_ok_and(|address| {
+            let socket = UdpSocket::bind(SocketAddr::new(unspecified(address), 0));
+            socket.is_ok_and(|socket| {
+                // Nothing is sent.
+                let routed = socket.connect(SocketAddr::new(address, 9));
+                routed.is_ok() && socket.local_addr().is_ok_and(|from| from.ip() == address)
+            })
+        })
+    };
+    session.hosts.iter().filter(is_own).cloned().collect()
+}
+
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
 }
 
 fn failed(error: WatchError) -> Failure {

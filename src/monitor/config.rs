@@ -24,6 +24,9 @@ pub struct Config {
     pub grace_ms: u64,
     /// Whether the controller's gateway can be asked.
     pub gateway: bool,
+    /// Hosts that are the machine of this monitor: their answers never pass a cable, and say nothing of the others.
+    #[serde(default)]
+    pub own: BTreeSet<HostName>,
 }
 
 /// One service, as far as watching it goes.

@@ -31,6 +31,9 @@ const LATE_MS: u64 = 400;
 /// How long a host that fell silent still counts among those that should answer.
 const LATELY_MS: u64 = 60_000;
 
+/// So long without a word from any host, a monitor should let another lead.
+const CUT_OFF_MS: u64 = 4_000;
+
 /// Hosts asked whether it is us.
 const ASKED: usize = 16;
 
@@ -340,6 +343,7 @@ impl Core {
         let now = self.now.mono_ms;
         let lately = |(name, host): &(&HostName, &Host)| {
             *name != suspect
+                && !self.config.own.contains(*name)
                 && host.verdict != Verdict::HostDown
                 && host.alive_ms.is_some_and(|alive| alive + LATELY_MS > now)
         };
@@ -348,13 +352,24 @@ impl Core {
         if !some.is_empty() {
             return some;
         }
-        self.hosts.keys().filter(|name| *name != suspect).take(ASKED).cloned().collect()
+        let foreign = |name: &&HostName| *name != suspect && !self.config.own.contains(*name);
+        self.hosts.keys().filter(foreign).take(ASKED).cloned().collect()
+    }
+
+    /// Whether no host but its own has answered for a while: dead or cut off, another monitor may know better.
+    pub fn is_cut_off(&self) -> bool {
+        let cut_off_ms = CUT_OFF_MS.max(self.config.host_interval_ms * 3);
+        let mut heard = self.hosts.iter().filter(|(name, _)| !self.config.own.contains(*name)).peekable();
+        heard.peek().is_some()
+            && heard
+                .all(|(_, host)| host.alive_ms.unwrap_or(self.began.mono_ms) + cut_off_ms < self.now.mono_ms)
     }
 
     /// Whether most hosts that answered lately do so no more.
     pub(super) fn is_mass_failure(&self) -> bool {
         let now = self.now.mono_ms;
-        let lately = self.hosts.values().filter(|host| {
+        let foreign = self.hosts.iter().filter(|(name, _)| !self.config.own.contains(*name));
+        let lately = foreign.map(|(_, host)| host).filter(|host| {
             host.verdict != Verdict::HostDown && host.alive_ms.is_some_and(|alive| alive + LATELY_MS > now)
         });
         let fresh_ms = self.config.host_interval_ms * 3;

@@ -1,6 +1,6 @@
 //! The core's configuration, from what a user wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::{Config, Measure, Rule, Watched};
 use crate::site::Site;
@@ -28,6 +28,8 @@ pub struct Wishes {
     pub gateway: bool,
     /// The hosts that can be reached, in inventory order.
     pub hosts: Vec<HostName>,
+    /// Those of them that are this very machine.
+    pub own: BTreeSet<HostName>,
 }
 
 impl Config {
@@ -47,6 +49,7 @@ impl Config {
             host_interval_ms: shortest.unwrap_or(0).max(LEAST_HOST_INTERVAL_MS),
             grace_ms: (longest * GRACE_ROUNDS).clamp(LEAST_GRACE_MS, 60_000),
             gateway: wishes.gateway,
+            own: wishes.own.clone(),
             services,
         }
     }

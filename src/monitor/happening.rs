@@ -126,6 +126,8 @@ pub enum Happening {
     StandsBy {
         leader: String,
     },
+    /// It hears no host: another should lead.
+    StepsDown {},
 }
 
 impl Happening {
@@ -135,6 +137,7 @@ impl Happening {
                 Gravity::Info
             }
             Self::Late { .. }
+            | Self::StepsDown {}
             | Self::Began { .. }
             | Self::Moved { .. }
             | Self::Planned { .. }
@@ -241,6 +244,9 @@ impl std::fmt::Display for Happening {
             ),
             Self::Leads { leader, term } => write!(f, "{leader} leads, term {term}"),
             Self::StandsBy { leader } => write!(f, "standing by: {leader} leads"),
+            Self::StepsDown {} => {
+                f.write_str("no host answers this monitor: another may lead until one does")
+            }
         }
     }
 }

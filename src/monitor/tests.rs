@@ -45,6 +45,8 @@ struct Site {
     table: Table,
     /// Hosts that we cannot reach, whatever they are.
     cut: BTreeSet<HostName>,
+    /// Hosts that this monitor runs on.
+    own: BTreeSet<HostName>,
     load: f64,
     /// Looks on their way: when they come back, and with what.
     coming: Vec<(u64, LookId, Sight)>,
@@ -79,6 +81,7 @@ fn config(data: DataPolicy) -> Config {
         host_interval_ms: 1000,
         grace_ms: 2000,
         gateway: false,
+        own: BTreeSet::new(),
     }
 }
 
@@ -101,6 +104,7 @@ impl Site {
     fn with(config: Config) -> Self {
         let now = Now { mono_ms: 1_000_000, wall_ms: 1_795_417_503_000 };
         let table = table("h1", Some("h2"));
+        let own = config.own.clone();
         let hosts = config.hosts.iter().map(|host| (host.clone(), Is::Well)).collect();
         Self {
             core: Core::new(config, table.clone(), None, now),
@@ -108,6 +112,7 @@ impl Site {
             hosts,
             table,
             cut: BTreeSet::new(),
+            own,
             load: 0.1,
             coming: Vec::new(),
             acts: Vec::new(),
@@ -195,7 +200,7 @@ impl Site {
                 _ => (ask.timeout_ms, Sight::Sample(Err("timed out".to_owned()))),
             },
             Target::Witness { by, suspect, .. } => match us(by) {
-                Is::Well => (230, Sight::Testimony(Ok(self.testimony(suspect)))),
+                Is::Well => (230, Sight::Testimony(Ok(self.testimony(by, suspect)))),
                 _ => (ask.timeout_ms, Sight::Testimony(Err("timed out".to_owned()))),
             },
             Target::Renewal { host, .. } => match us(host) {
@@ -231,10 +236,13 @@ impl Site {
         Sample { facts, ..Sample::default() }
     }
 
-    fn testimony(&self, suspect: &HostName) -> Testimony {
+    fn testimony(&self, by: &HostName, suspect: &HostName) -> Testimony {
         let answered = || Heard::Answered { detail: "2 ms".to_owned() };
         let silent = || Heard::Silent { for_ms: 200 };
+        // On our own host a witness is behind the same cable as we are.
+        let is_cut = self.own.contains(by) && self.cut.contains(suspect);
         let (host, address, service) = match self.hosts[suspect] {
+            _ if is_cut => (silent(), silent(), silent()),
             Is::Dead => (silent(), silent(), silent()),
             Is::Well | Is::MuteShell => (answered(), answered(), answered()),
             _ => (answered(), answered(), silent()),
@@ -325,6 +333,28 @@ fn a_monitor_that_is_cut_off_moves_nothing_however_long() {
     site.cut.clear();
     site.run(3_000);
     assert_eq!((site.verdict(), site.operations()), (Verdict::Ok, vec![]));
+}
+
+#[test]
+fn a_monitor_does_not_take_its_own_host_for_a_sign_that_it_is_not_cut_off() {
+    let three = ["h1", "h2", "h3"].map(host);
+    let mut config =
+        Config { hosts: three.to_vec(), own: [host("h2")].into(), ..config(DataPolicy::SharedRead) };
+    config.services.values_mut().for_each(|watched| watched.pool = three.to_vec());
+    let mut site = Site::with(config);
+    site.run(30_000);
+    assert!(!site.core.is_cut_off());
+    site.cut.extend(["h1", "h3"].map(host));
+    site.run(3_000);
+    assert_eq!(site.verdict(), Verdict::Isolated, "{:#?}", site.told);
+    assert!(!site.core.is_cut_off(), "a short cut changes no leader");
+    site.run(3_000);
+    assert!(site.core.is_cut_off());
+    assert_eq!(site.operations(), [], "{:#?}", site.told);
+    // One host that answers is enough to lead.
+    site.cut.remove(&host("h3"));
+    site.run(6_000);
+    assert!(!site.core.is_cut_off());
 }
 
 #[test]

@@ -147,6 +147,8 @@ impl Core {
         service: &Service,
     ) -> Subject {
         let secondary = self.row(name).and_then(|row| row.secondary.as_ref());
+        // Our own host sees what we see: with nobody else to ask, only the gateway tells a dead host from a cut cable.
+        let foreign = |host: &&HostName| self.config.gateway || !self.config.own.contains(*host);
         let well = |host: &&HostName| {
             *host != suspect && self.hosts.get(*host).is_some_and(|host| host.verdict == Verdict::Ok)
         };
@@ -157,7 +159,7 @@ impl Core {
             .filter(well)
             .filter(|host| Some(*host) != secondary);
         let mut witnesses: Vec<HostName> = Vec::new();
-        for host in secondary.into_iter().chain(rest) {
+        for host in secondary.into_iter().chain(rest).filter(foreign) {
             if !witnesses.contains(host) {
                 witnesses.push(host.clone());
             }

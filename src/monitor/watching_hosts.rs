@@ -95,7 +95,9 @@ impl Core {
     /// Neither echo nor word: another host is asked whether it is the way there.
     fn ask_about(&mut self, name: &HostName, host: &mut Host) {
         let by = self.config.hosts.iter().find(|other| {
-            *other != name && self.hosts.get(*other).is_some_and(|other| other.verdict == Verdict::Ok)
+            *other != name
+                && !self.config.own.contains(*other)
+                && self.hosts.get(*other).is_some_and(|other| other.verdict == Verdict::Ok)
         });
         match by.cloned() {
             Some(by) if host.witness.is_none() => {

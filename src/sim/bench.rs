@@ -145,6 +145,7 @@ fn config(hosts: &[HostName], services: &[ServiceName]) -> Config {
         lease_ms: None,
     };
     Config {
+        own: std::collections::BTreeSet::new(),
         services: services.iter().map(|name| (name.clone(), watched.clone())).collect(),
         hosts: hosts.to_vec(),
         host_interval_ms: 1000,

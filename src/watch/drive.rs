@@ -44,6 +44,8 @@ pub enum Stop {
     Asked,
     /// The lease is gone: another leads, or may.
     Lost(Loss),
+    /// No host is heard any more: another may do better.
+    CutOff,
     /// `--once`: every service and host was looked at.
     RoundDone,
 }
@@ -112,6 +114,9 @@ impl Drive<'_> {
             self.supervisor.alive();
             if self.once && state.core.is_round_done() {
                 return Stop::RoundDone;
+            }
+            if !self.once && state.core.is_idle() && state.core.is_cut_off() {
+                return Stop::CutOff;
             }
             let deadline = state.core.next_deadline().map(|at| self.clock.at(at));
             let stop = self.stop.clone();

@@ -91,6 +91,25 @@ impl Watch {
                 return Ok(Ended::Done { view: Some(Box::new(core.view())) });
             }
             tracing::warn!(?stop, "standing by again");
+            if stop == Stop::CutOff {
+                self.tell(Happening::StepsDown {});
+                self.until_heard().await;
+            }
+        }
+    }
+
+    /// Waits until a host that is not its own answers, or for the end. Who hears nobody cannot lead.
+    async fn until_heard(&self) {
+        let others = || self.config.hosts.iter().filter(|host| !self.config.own.contains(*host));
+        loop {
+            let heard = join_all(others().map(|host| self.field.hears(host))).await;
+            if heard.contains(&true) || self.stop.is_cancelled() {
+                return;
+            }
+            tokio::select! {
+                () = sleep(self.options.ttl / 3) => {}
+                () = self.stop.cancelled() => return,
+            }
         }
     }
 

@@ -21,6 +21,9 @@ use crate::probe;
 use crate::site::id::{HostName, ServiceName};
 use crate::transport::{Exit, Job, Line, RunAs};
 
+/// How long a host has to answer a monitor that hears nobody else.
+const HEARS_MS: u64 = 500;
+
 impl Field {
     /// Makes one look and tells what it saw; more than once where it hears more than one thing.
     pub(super) async fn look(&self, ask: Ask, table: &Table, told: &UnboundedSender<Input>) {
@@ -48,6 +51,11 @@ impl Field {
             }
         };
         let _ = told.send(Input::Saw { look, sight });
+    }
+
+    /// Whether a host's kernel answers.
+    pub(super) async fn hears(&self, host: &HostName) -> bool {
+        echo(&self.address(host), HEARS_MS).await.is_ok()
     }
 
     /// All checks of a service side by side.

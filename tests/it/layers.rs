@@ -113,7 +113,6 @@ const ROOMS: [Room; 17] = [
             "probe",
             "fence",
             "engine",
-            "monitor",
             "watch",
             "report",
             "web",

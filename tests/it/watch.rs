@@ -79,6 +79,11 @@ impl Watching {
         rustix::process::Pid::from_child(&self.child)
     }
 
+    /// Waits for its end; the signal that killed it.
+    pub fn died(mut self) -> Option<i32> {
+        std::os::unix::process::ExitStatusExt::signal(&self.child.wait().unwrap())
+    }
+
     /// Asks it to stop; its exit code.
     pub fn stop(mut self) -> i32 {
         let _ = rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM);
