@@ -108,6 +108,10 @@ pub enum Command {
     Status,
     /// Notice failures, take over, and choose the next secondary, unattended
     Watch(WatchArgs),
+    /// Show what happened at the site
+    History(HistoryArgs),
+    /// Tell the story of one run: why, by whom, what was done where, how long it took
+    Report(ReportArgs),
     /// Finish or take back a run that was cut short
     Recover(RecoverArgs),
     /// Say that a host is dead and stays so: evidence for a failover
@@ -225,6 +229,32 @@ pub enum WatchMode {
     Auto,
     /// Act nowhere
     PlanOnly,
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Only what is about this service
+    #[arg(value_name = "SERVICE")]
+    pub service: Option<ServiceName>,
+    /// How many happenings, the newest ones
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub last: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run's name, or the beginning or end of it [default: the last one]
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ReportFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod doctor_fences;
 mod exit;
 mod failure;
 mod fencer;
+mod history;
 mod inventory;
 mod operation;
 mod output;
@@ -16,6 +17,7 @@ mod pause;
 mod plan;
 mod prober;
 mod recover;
+mod report;
 mod run;
 mod schema;
 mod session;
@@ -79,6 +81,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(common, &args).await,
         Command::Status => status::run(common).await,
         Command::Watch(args) => watch::run(common, &args).await,
+        Command::History(args) => history::run(common, &args),
+        Command::Report(args) => report::run(common, &args),
         Command::Recover(args) => recover::run(common, &args).await,
         Command::ConfirmDead(args) => confirm_dead::run(common, &args).await,
         Command::Pause(args) => pause::pause(common, &args).await,

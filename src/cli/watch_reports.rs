@@ -101,6 +101,14 @@ pub fn told(history: &History, count: usize) -> Vec<Told> {
     entries.into_iter().filter_map(|entry| serde_json::from_value(entry.happening).ok()).collect()
 }
 
+pub fn volume(common: &Common) -> Volume {
+    match (common.quiet, common.verbose) {
+        (true, _) => Volume::Quiet,
+        (false, 0) => Volume::Normal,
+        (false, _) => Volume::Verbose,
+    }
+}
+
 /// The leader's last picture.
 async fn read(picture: &std::path::Path) -> Option<View> {
     serde_json::from_slice(&tokio::fs::read(picture).await.ok()?).ok()
@@ -121,11 +129,7 @@ fn page(session: &Session, before: &[Told]) -> web::Shown {
 
 /// JSON lines when asked for, a live table on a terminal, lines elsewhere.
 fn eyes(common: &Common, args: &WatchArgs, before: Vec<Told>) -> Box<dyn WatchReport> {
-    let volume = match (common.quiet, common.verbose) {
-        (true, _) => Volume::Quiet,
-        (false, 0) => Volume::Normal,
-        (false, _) => Volume::Verbose,
-    };
+    let volume = volume(common);
     let color = output::stdout_color(common) != anstream::ColorChoice::Never;
     let look = Look { color, zone: TimeZone::system() };
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");

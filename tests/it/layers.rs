@@ -65,6 +65,7 @@ const ROOMS: [Room; 16] = [
         name: "report",
         may_name: &[
             "engine::event",
+            "engine::account",
             "monitor::Told",
             "monitor::Happening",
             "monitor::Gravity",
