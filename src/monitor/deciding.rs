@@ -172,6 +172,11 @@ impl Core {
         {
             found.push(Blocker::NoCandidate { because: because.clone(), for_ms: until - now });
         }
+        if let Some((because, until)) = &service.vetoed
+            && *until > now
+        {
+            found.push(Blocker::Vetoed { because: because.clone(), for_ms: until - now });
+        }
         found
     }
 
@@ -250,6 +255,7 @@ impl Core {
                 return self.tell(Happening::Planned { services, operation: act.operation, file });
             }
             ActOutcome::NoCandidate { because }
+            | ActOutcome::Vetoed { because }
             | ActOutcome::EvidenceMissing { because }
             | ActOutcome::Undone { because }
             | ActOutcome::Stuck { because }
@@ -286,6 +292,7 @@ impl Core {
                 because.clone_into(&mut service.copy.why);
             }
             ActOutcome::NoCandidate { because } => service.nobody = Some((because.clone(), now + NOBODY_MS)),
+            ActOutcome::Vetoed { because } => service.vetoed = Some((because.clone(), now + VETOED_MS)),
             _ if act.operation == Operation::Reprotect => {
                 service.copy.failed(now);
             }

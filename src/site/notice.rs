@@ -11,7 +11,7 @@ use super::secret::SecretSource;
 use super::shape::{Argv, OneOrMany, one_or_many};
 use super::source::Sp;
 
-/// What a text of a notice may read, besides the site's `vars` and `secrets`.
+/// What a text of a notice may read, besides the site's `secrets`.
 pub const NAMES: [&str; 5] = ["text", "gravity", "at", "services", "happening"];
 
 /// One way of telling somebody. Exactly one of `command`, `webhook` and `mail` is written.
@@ -21,13 +21,13 @@ pub struct Notice {
     /// A program and its arguments, run on the machine of the monitor; the happening is its standard input, as JSON.
     #[serde(default)]
     #[schemars(with = "Option<Argv>")]
-    pub command: Option<Sp<Vec<Sp<String>>>>,
+    pub command: Option<Vec<Sp<String>>>,
     /// A URL that the happening is posted to, as JSON.
     #[serde(default)]
-    pub webhook: Option<Sp<Webhook>>,
+    pub webhook: Option<Webhook>,
     /// A mail; what happens within a second is one mail.
     #[serde(default)]
-    pub mail: Option<Sp<Mail>>,
+    pub mail: Option<Mail>,
     /// What matters less is not told.
     #[serde(default)]
     pub from: From,
@@ -85,7 +85,7 @@ pub enum From {
 }
 
 /// Programs of the site that take part in a takeover. Each gets what is about to happen, or did, as JSON.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hooks {
     /// Run before the monitor moves a service. It forbids that by failing, also by not ending in time.
@@ -95,18 +95,12 @@ pub struct Hooks {
     #[schemars(with = "Argv")]
     pub after: Vec<Sp<String>>,
     /// The longest each may take. A takeover waits for `before`.
-    pub timeout: HookTime,
+    pub timeout: TimeSpan,
 }
 
-/// A time with a default of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(transparent)]
-pub struct HookTime(pub TimeSpan);
-
-impl Default for HookTime {
+impl Default for Hooks {
     fn default() -> Self {
-        Self(TimeSpan::from_secs(5))
+        Self { before: Vec::new(), after: Vec::new(), timeout: TimeSpan::from_secs(5) }
     }
 }
 

@@ -7,8 +7,11 @@ use super::super::rig::{Rig, plan, sets, step};
 #[tokio::test(start_paused = true)]
 async fn an_account_holds_what_was_done_and_what_was_taken_back() {
     let rig = Rig::new();
-    let steps =
-        vec![sets("h1", "a"), step("h2", "b", "exit 4", "").needs(&["h1/a"]), sets("h3", "c").needs(&["h2/b"])];
+    let steps = vec![
+        sets("h1", "a"),
+        step("h2", "b", "exit 4", "").needs(&["h1/a"]),
+        sets("h3", "c").needs(&["h2/b"]),
+    ];
     let ran = rig.run(&plan(steps, None)).await;
     let account = Account::of(&rig.journal()).unwrap();
     assert_eq!(account.end, Some(ran.ending.end));
