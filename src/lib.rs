@@ -11,6 +11,7 @@ pub mod notice;
 pub mod plan;
 pub mod probe;
 pub mod report;
+pub mod sim;
 pub mod site;
 pub mod store;
 pub mod template;

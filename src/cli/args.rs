@@ -124,6 +124,8 @@ pub enum Command {
     Ack(AckArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
+    /// Put thousands of simulated histories of faults through the monitor, the planner and the engine
+    Sim(SimArgs),
     /// A rehearsal site of real hosts on this machine
     Lab(LabArgs),
 }
@@ -311,4 +313,29 @@ pub enum SchemaOf {
     Playbook,
     Inventory,
     Settings,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SimArgs {
+    /// How many histories [default: 1000; with --seed alone: that one, told whole with -v]
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<u64>,
+    /// The first seed; the same seed is the same history
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    /// The most faults in one history
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub faults: usize,
+    /// Histories told at the same time [default: one per CPU]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Measure what the monitor's core costs for sites of 30, 300 and 1000 hosts with 100 services
+    #[arg(long, conflicts_with_all = ["seeds", "seed"])]
+    pub bench: bool,
+    /// Kill the monitor at every record of the journals that this history makes it write
+    #[arg(long, requires = "seed", conflicts_with = "seeds")]
+    pub sweep: bool,
+    /// Break a safety rule on purpose, to see that the simulation notices
+    #[arg(long, value_name = "RULE", hide = true)]
+    pub broken: Option<crate::sim::Broken>,
 }

@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod schema;
 mod session;
+mod sim;
 mod site;
 mod status;
 mod watch;
@@ -89,6 +90,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Resume(args) => pause::resume(common, &args).await,
         Command::Ack(args) => pause::ack(common, &args).await,
         Command::Doctor(args) => doctor::run(common, &args).await,
+        Command::Sim(args) => sim::run(common, &args).await,
         Command::Lab(args) => {
             let root = site::root(common).unwrap_or_else(|_| std::path::PathBuf::from("."));
             Ok(Exit::Passed(crate::lab::cli::run(args, &root).await?))

@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -86,14 +87,14 @@ impl Journal {
         Ok(Self::written_by(Pen { seq, prev, ..Pen::new(Paper::File(file)) }, redact))
     }
 
-    /// One that is kept in memory, after what is in `sheet` already.
+    /// One that is kept in memory, after what is in `sheet` already; its writer dies when the fuse burns through.
     ///
     /// # Errors
     /// [`Broken`], as for a file.
-    pub(super) fn in_memory(sheet: Sheet, redact: Redactor) -> std::io::Result<Self> {
+    pub(super) fn in_memory(sheet: Sheet, fuse: Option<Fuse>, redact: Redactor) -> std::io::Result<Self> {
         let (whole, seq, prev) = end_of(&sheet.text())?;
         sheet.0.lock().unwrap_or_else(PoisonError::into_inner).truncate(whole);
-        let pen = Pen { paper: Paper::Memory(sheet), seq, prev, broken: None, crash_at: None };
+        let pen = Pen { seq, prev, crash_at: None, fuse, ..Pen::new(Paper::Memory(sheet)) };
         Ok(Self::written_by(pen, redact))
     }
 
@@ -228,6 +229,30 @@ struct Pen {
     /// After a failed write the end of the file is unknown: nothing more is written.
     broken: Option<JournalLost>,
     crash_at: Option<u64>,
+    fuse: Option<Fuse>,
+}
+
+/// Burns with every record that is written in memory, and kills the (simulated) process that writes after so many.
+#[derive(Clone)]
+pub struct Fuse {
+    left: Arc<AtomicU64>,
+    kill: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Fuse {
+    /// `kill` is called right after `records` more records; nothing is written after them.
+    pub fn new(records: u64, kill: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { left: Arc::new(AtomicU64::new(records)), kill: Arc::new(kill) }
+    }
+
+    /// Whether this record was the last.
+    fn burn(&self) -> bool {
+        let last = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) == Ok(1);
+        if last {
+            (self.kill)();
+        }
+        last
+    }
 }
 
 fn crash_at() -> Option<u64> {
@@ -236,7 +261,7 @@ fn crash_at() -> Option<u64> {
 
 impl Pen {
     fn new(paper: Paper) -> Self {
-        Self { paper, seq: 0, prev: String::new(), broken: None, crash_at: crash_at() }
+        Self { paper, seq: 0, prev: String::new(), broken: None, crash_at: crash_at(), fuse: None }
     }
 
     fn write(&mut self, entries: &[Entry]) -> Result<(), JournalLost> {
@@ -256,6 +281,10 @@ impl Pen {
                 self.paper.write(&lines)?;
                 self.paper.sync()?;
                 std::process::abort();
+            }
+            if self.fuse.as_ref().is_some_and(Fuse::burn) {
+                self.paper.write(&lines)?;
+                return Err(std::io::Error::other("its process was killed"));
             }
         }
         self.paper.write(&lines)?;

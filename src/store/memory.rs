@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::desk::{self, Desk};
-use super::journal::{Journal, Redactor, Sheet};
+use super::journal::{Fuse, Journal, Redactor, Sheet};
 use super::lease::{Clock, Lease};
 use super::tenure::Tenure;
 use super::{AcquireError, CommitError, Held, Holder, RenewError, Store, StoreError};
@@ -28,7 +28,7 @@ pub struct MemStore {
     cut: Arc<AtomicBool>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inside {
     table: Table,
     tenure: Tenure,
@@ -37,6 +37,13 @@ struct Inside {
     dead: Vec<Holder>,
     remembered: Option<Value>,
     journals: BTreeMap<RunId, Sheet>,
+    fuse: Option<Fuse>,
+}
+
+impl std::fmt::Debug for Inside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inside").field("table", &self.table).field("tenure", &self.tenure).finish_non_exhaustive()
+    }
 }
 
 impl Default for MemStore {
@@ -60,6 +67,11 @@ impl MemStore {
     /// Lets everybody know that this holder's process is gone, as on one machine.
     pub fn bury(&self, holder: Holder) {
         self.inside().dead.push(holder);
+    }
+
+    /// From now on whoever writes a journal does so with this fuse.
+    pub fn light(&self, fuse: Fuse) {
+        self.inside().fuse = Some(fuse);
     }
 
     /// Puts a journal in the place of what a run wrote: one that was cut short somewhere.
@@ -129,12 +141,13 @@ impl Store for MemStore {
         }
         let sheet = Sheet::default();
         inside.journals.insert(run.clone(), sheet.clone());
-        Journal::in_memory(sheet, redact)
+        Journal::in_memory(sheet, inside.fuse.clone(), redact)
     }
 
     fn reopen_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal> {
         let sheet = Sheet::of(Store::journal(self, run)?);
-        let journal = Journal::in_memory(sheet.clone(), redact)?;
+        let fuse = self.sheets()?.fuse.clone();
+        let journal = Journal::in_memory(sheet.clone(), fuse, redact)?;
         self.sheets()?.journals.insert(run.clone(), sheet);
         Ok(journal)
     }
