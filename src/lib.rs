@@ -7,6 +7,7 @@ pub mod fence;
 pub mod lab;
 pub mod module;
 pub mod monitor;
+pub mod notice;
 pub mod plan;
 pub mod probe;
 pub mod report;

@@ -114,6 +114,10 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Rehearse on the hosts themselves
     Drill(DrillArgs),
+    /// Show what happened at the site
+    History(HistoryArgs),
+    /// Tell the story of one run: why, by whom, what was done where, how long it took
+    Report(ReportArgs),
     /// Finish or take back a run that was cut short
     Recover(RecoverArgs),
     /// Say that a host is dead and stays so: evidence for a failover
@@ -268,6 +272,32 @@ pub struct DrillWakeArgs {
     /// Let a step fail on purpose, to see what happens: STEP=failed|unreachable|timeout|unknown
     #[arg(long, value_name = "STEP=FAULT", hide = true)]
     pub inject: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Only what is about this service
+    #[arg(value_name = "SERVICE")]
+    pub service: Option<ServiceName>,
+    /// How many happenings, the newest ones
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub last: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run's name, or the beginning or end of it [default: the last one]
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ReportFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod failure;
 mod fencer;
+mod history;
 mod inventory;
 mod operation;
 mod output;
@@ -19,6 +20,7 @@ mod plan;
 mod prober;
 mod recover;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod session;
@@ -86,6 +88,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(common, &args).await,
         Command::Replay(args) => replay::run(common, &args),
         Command::Drill(args) => drill::run(common, args).await,
+        Command::History(args) => history::run(common, &args),
+        Command::Report(args) => report::run(common, &args),
         Command::Recover(args) => recover::run(common, &args).await,
         Command::ConfirmDead(args) => confirm_dead::run(common, &args).await,
         Command::Pause(args) => pause::pause(common, &args).await,

@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::args::{Common, WatchArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use super::session::Session;
+use super::session::{self, Session};
 use crate::monitor::view::View;
 use crate::monitor::{Happening, Told};
+use crate::notice::{Context, Deliveries, Notifier};
 use crate::report::Volume;
 use crate::report::watch::{Apart, Live, Look, WatchJson, WatchLines, WatchReport, terminal_size};
 use crate::store::History;
@@ -29,6 +30,9 @@ const PACE: Duration = Duration::from_millis(500);
 /// Happenings of before that are shown again.
 const RECALLED: usize = 50;
 
+/// How long the end waits for notices that are on their way.
+const LAST_WORDS: Duration = Duration::from_secs(15);
+
 /// While another leads, its picture is shown this often.
 const LEADERS: Duration = Duration::from_secs(1);
 
@@ -36,6 +40,9 @@ pub struct Reports {
     /// A terminal that is stopped stops these alone.
     eyes: Apart,
     files: Apart,
+    /// Notices that could not be sent.
+    losses: UnboundedReceiver<Told>,
+    deliveries: Deliveries,
     picture: PathBuf,
     server: Option<JoinHandle<()>>,
 }
@@ -48,6 +55,10 @@ impl Reports {
         let before = told(&history, RECALLED);
         let kept = Kept { history, picture: picture.clone(), leads: false, left: None };
         let mut files: Vec<Box<dyn WatchReport>> = vec![Box::new(kept)];
+        let (lost, losses) = unbounded_channel();
+        let notices = session.site.settings.notices.iter().map(|notice| notice.value.clone());
+        let (notifier, deliveries) = Notifier::start(notices, context(session), lost);
+        files.push(Box::new(notifier));
         let mut server = None;
         if let Some(listen) = args.listen {
             let listener = TcpListener::bind(listen.0).await.map_err(|error| {
@@ -61,14 +72,22 @@ impl Reports {
             server = Some(tokio::spawn(web::serve(listener, versions)));
         }
         let eyes = Apart::start(vec![eyes(common, args, before)]).map_err(Failure::internal)?;
-        Ok(Self { eyes, files: Apart::start(files).map_err(Failure::internal)?, picture, server })
+        let files = Apart::start(files).map_err(Failure::internal)?;
+        Ok(Self { eyes, files, losses, deliveries, picture, server })
     }
 
     /// Shows what happens until the monitor is gone.
     pub async fn show(mut self, mut seen: UnboundedReceiver<Shown>) {
         let mut leads = true;
         loop {
-            match tokio::time::timeout(LEADERS, seen.recv()).await {
+            let next = tokio::select! {
+                next = tokio::time::timeout(LEADERS, seen.recv()) => next,
+                Some(loss) = self.losses.recv() => {
+                    self.each(|report| report.told(&loss));
+                    continue;
+                }
+            };
+            match next {
                 Ok(Some(Shown::Told(told))) => {
                     leads = !matches!(told.what, Happening::StandsBy { .. });
                     self.each(|report| report.told(&told));
@@ -87,6 +106,9 @@ impl Reports {
         if let Some(server) = self.server {
             server.abort();
         }
+        // The last pictures, then the notices that are still on their way.
+        drop((self.eyes, self.files));
+        self.deliveries.finish(LAST_WORDS).await;
     }
 
     fn each(&mut self, mut show: impl FnMut(&mut Apart)) {
@@ -101,6 +123,14 @@ pub fn told(history: &History, count: usize) -> Vec<Told> {
     entries.into_iter().filter_map(|entry| serde_json::from_value(entry.happening).ok()).collect()
 }
 
+pub fn volume(common: &Common) -> Volume {
+    match (common.quiet, common.verbose) {
+        (true, _) => Volume::Quiet,
+        (false, 0) => Volume::Normal,
+        (false, _) => Volume::Verbose,
+    }
+}
+
 /// The leader's last picture.
 async fn read(picture: &std::path::Path) -> Option<View> {
     serde_json::from_slice(&tokio::fs::read(picture).await.ok()?).ok()
@@ -112,20 +142,32 @@ fn page(session: &Session, before: &[Told]) -> web::Shown {
         .playbooks
         .iter()
         .map(|(name, book)| (name.clone(), book.addresses.iter().map(|address| address.value).collect()));
-    let root = session.site.root.canonicalize().unwrap_or_else(|_| session.site.root.clone());
-    let name = root.file_name().map_or("site".into(), |name| name.to_string_lossy().into_owned());
-    let mut shown = web::Shown::new(name, TimeZone::system(), addresses.collect());
+    let mut shown = web::Shown::new(name(session), TimeZone::system(), addresses.collect());
     shown.board.recall(before.iter().cloned());
     shown
 }
 
+/// What people call the site: its folder.
+fn name(session: &Session) -> String {
+    let root = session.site.root.canonicalize().unwrap_or_else(|_| session.site.root.clone());
+    root.file_name().map_or("site".into(), |name| name.to_string_lossy().into_owned())
+}
+
+fn context(session: &Session) -> Context {
+    let of_site = |name: &str| session.site.settings.secrets.contains_key(name);
+    let secrets = session.secrets.iter().filter(|(name, _)| of_site(name));
+    Context {
+        site: name(session),
+        root: session.site.root.clone(),
+        host: session::origin().host,
+        secrets: secrets.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        redact: session.redact_fn(),
+    }
+}
+
 /// JSON lines when asked for, a live table on a terminal, lines elsewhere.
 fn eyes(common: &Common, args: &WatchArgs, before: Vec<Told>) -> Box<dyn WatchReport> {
-    let volume = match (common.quiet, common.verbose) {
-        (true, _) => Volume::Quiet,
-        (false, 0) => Volume::Normal,
-        (false, _) => Volume::Verbose,
-    };
+    let volume = volume(common);
     let color = output::stdout_color(common) != anstream::ColorChoice::Never;
     let look = Look { color, zone: TimeZone::system() };
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");

@@ -9,6 +9,7 @@
 //!                                     └── markers: whose output     recover: the same, from a journal
 //! ```
 
+pub mod account;
 mod again;
 mod batch;
 mod branch;

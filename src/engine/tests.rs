@@ -1,5 +1,6 @@
 //! Whole runs against made-up hosts, in paused time.
 
+mod accounts;
 mod crash;
 mod failing;
 mod fencing;

@@ -169,6 +169,11 @@ impl Core {
         {
             found.push(Blocker::NoCandidate { because: because.clone(), for_ms: until - now });
         }
+        if let Some((because, until)) = &service.vetoed
+            && *until > now
+        {
+            found.push(Blocker::Vetoed { because: because.clone(), for_ms: until - now });
+        }
         found
     }
 
@@ -247,6 +252,7 @@ impl Core {
                 return self.tell(Happening::Planned { services, operation: act.operation, file });
             }
             ActOutcome::NoCandidate { because }
+            | ActOutcome::Vetoed { because }
             | ActOutcome::EvidenceMissing { because }
             | ActOutcome::Undone { because }
             | ActOutcome::Stuck { because }
@@ -283,6 +289,7 @@ impl Core {
                 because.clone_into(&mut service.copy.why);
             }
             ActOutcome::NoCandidate { because } => service.nobody = Some((because.clone(), now + NOBODY_MS)),
+            ActOutcome::Vetoed { because } => service.vetoed = Some((because.clone(), now + VETOED_MS)),
             _ if act.operation == Operation::Reprotect => {
                 service.copy.failed(now);
             }

@@ -89,6 +89,10 @@ pub enum ActOutcome {
     NoCandidate {
         because: String,
     },
+    /// A program of the site said no.
+    Vetoed {
+        because: String,
+    },
     /// Nothing was moved: the old primary may still act.
     EvidenceMissing {
         because: String,

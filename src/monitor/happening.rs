@@ -118,6 +118,11 @@ pub enum Happening {
         because: String,
         lapses_in_ms: u64,
     },
+    /// Somebody who should have been told was not.
+    NoticeLost {
+        to: String,
+        because: String,
+    },
     /// This monitor leads from now on, or no longer.
     Leads {
         leader: String,
@@ -147,7 +152,7 @@ impl Happening {
                 Verdict::HostDown | Verdict::ServiceDown | Verdict::Frozen => Gravity::Alarm,
                 _ => Gravity::Warning,
             },
-            Self::Stray { .. } | Self::RenewalFailed { .. } => Gravity::Warning,
+            Self::Stray { .. } | Self::RenewalFailed { .. } | Self::NoticeLost { .. } => Gravity::Warning,
             Self::Held { .. } | Self::Failed { .. } | Self::Unprotected { .. } => Gravity::Alarm,
         }
     }
@@ -242,6 +247,7 @@ impl std::fmt::Display for Happening {
                 f,
                 "the address lease of {service} on {host} was not renewed and lapses in {lapses_in_ms} ms: {because}"
             ),
+            Self::NoticeLost { to, because } => write!(f, "not told: {to}: {because}"),
             Self::Leads { leader, term } => write!(f, "{leader} leads, term {term}"),
             Self::StandsBy { leader } => write!(f, "standing by: {leader} leads"),
             Self::StepsDown {} => {

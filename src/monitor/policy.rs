@@ -48,6 +48,11 @@ pub enum Blocker {
         because: String,
         for_ms: u64,
     },
+    /// A program of the site said no a moment ago.
+    Vetoed {
+        because: String,
+        for_ms: u64,
+    },
     /// Every other host is as busy.
     NobodyLighter,
 }
@@ -77,6 +82,7 @@ impl Blocker {
             }
             Self::Evidence { .. } => "a fence device, or an address lease".to_owned(),
             Self::NoCandidate { for_ms, .. } => format!("the pool is looked at again in {}", span(*for_ms)),
+            Self::Vetoed { for_ms, .. } => format!("the hook is asked again in {}", span(*for_ms)),
             Self::NobodyLighter => "a host with less load".to_owned(),
         }
     }
@@ -104,6 +110,7 @@ impl std::fmt::Display for Blocker {
                 )
             }
             Self::NoCandidate { because, .. } => write!(f, "no host can take it: {because}"),
+            Self::Vetoed { because, .. } => write!(f, "the site's hook forbids it: {because}"),
             Self::NobodyLighter => f.write_str("no host is less loaded"),
         }
     }

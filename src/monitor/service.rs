@@ -52,6 +52,9 @@ pub struct Service {
     pub renewal: Renewal,
     /// No host could take it; not tried again before.
     pub nobody: Option<(String, u64)>,
+    /// A hook said no; it is not asked again before.
+    #[serde(default)]
+    pub vetoed: Option<(String, u64)>,
 }
 
 /// A regular look under way.
@@ -141,6 +144,7 @@ impl Service {
             copy: SleepingCopy::default(),
             renewal: Renewal { next_ms: now_ms, ..Renewal::default() },
             nobody: None,
+            vetoed: None,
         }
     }
 

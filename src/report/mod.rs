@@ -1,6 +1,7 @@
 //! Consumers of what runs and monitors say: lines, bars, JSON lines, a live table, metrics. They see events, happenings
 //! and pictures, and nothing else.
 
+pub mod account;
 pub mod board;
 mod json;
 mod lines;

@@ -31,6 +31,11 @@ impl Lost {
         self.0.get(&file).is_some_and(|names| names.contains(name))
     }
 
+    /// Whether `name` stood in an unreadable part of any file.
+    pub fn anywhere(&self, name: &str) -> bool {
+        self.0.values().any(|names| names.contains(name))
+    }
+
     /// Whether any part of `file` could not be read.
     pub fn any(&self, file: FileId) -> bool {
         self.0.contains_key(&file)

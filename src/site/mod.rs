@@ -23,6 +23,7 @@ pub mod hosts;
 pub mod id;
 pub mod inventory;
 pub mod load;
+pub mod notice;
 pub mod playbook;
 pub mod quantity;
 pub(crate) mod reads;

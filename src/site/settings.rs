@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::notice::{Hooks, Notice};
 use super::playbook::VarMap;
 use super::quantity::TimeSpan;
 use super::secret::SecretSource;
@@ -36,6 +37,10 @@ pub struct Settings {
     pub link_silent: TimeSpan,
     /// Defaults for every playbook and host; the weakest of all variables.
     pub vars: VarMap,
+    /// Who is told what a monitor does.
+    pub notices: Vec<Sp<Notice>>,
+    /// Programs that take part in a monitor's takeovers.
+    pub hooks: Hooks,
     /// Values that must never be shown, by variable name.
     pub secrets: IndexMap<String, Sp<SecretSource>>,
 }
@@ -51,6 +56,8 @@ impl Default for Settings {
             ssh: SshSettings::default(),
             link_silent: TimeSpan::from_millis(200),
             vars: VarMap::new(),
+            notices: Vec::new(),
+            hooks: Hooks::default(),
             secrets: IndexMap::new(),
         }
     }

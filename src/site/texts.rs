@@ -8,6 +8,7 @@ use super::action::{
     ProbeArgs, ProbeSpec, ProcessArgs, Ready, RunGuard, SmtpProbe, SysctlArgs, TcpProbe, TemplateArgs,
     UnitArgs, WaitForArgs,
 };
+use super::notice::Notice;
 use super::playbook::{Playbook, VarMap};
 use super::settings::Settings;
 use super::source::{Sp, Span};
@@ -60,6 +61,16 @@ impl Settings {
     pub fn texts(&self) -> Vec<Text<'_>> {
         let mut texts = Texts::default();
         texts.vars(&self.vars);
+        self.notices.iter().for_each(|notice| texts.notice(&notice.value));
+        texts.0
+    }
+}
+
+impl Notice {
+    /// Every text of one notice.
+    pub fn texts(&self) -> Vec<Text<'_>> {
+        let mut texts = Texts::default();
+        texts.notice(self);
         texts.0
     }
 }
@@ -83,6 +94,14 @@ impl Playbook {
 struct Texts<'a>(Vec<Text<'a>>);
 
 impl<'a> Texts<'a> {
+    fn notice(&mut self, notice: &'a Notice) {
+        self.all(TextKind::Template, notice.command.iter().flatten());
+        if let Some(webhook) = &notice.webhook {
+            self.add(TextKind::Template, Some(&webhook.url));
+            self.all(TextKind::Template, webhook.headers.values());
+        }
+    }
+
     fn add(&mut self, kind: TextKind, text: Option<&'a Sp<String>>) {
         self.0.extend(text.map(|text| Text { kind, text: &text.value, span: text.span }));
     }

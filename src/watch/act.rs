@@ -34,6 +34,10 @@ impl Field {
         let mut request = request(act);
         let mut facts = facts;
         let mut ended = ActEnd { run: None, outcome: ActOutcome::Done, moved: Vec::new() };
+        if let Err(because) = self.before(act).await {
+            return ActEnd { outcome: ActOutcome::Vetoed { because }, ..ended };
+        }
+        let ended = self.attempts(act, facts, beside).await;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 facts = self.gather().await;

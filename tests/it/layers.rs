@@ -66,6 +66,7 @@ const ROOMS: [Room; 17] = [
         name: "report",
         may_name: &[
             "engine::event",
+            "engine::account",
             "monitor::Told",
             "monitor::Happening",
             "monitor::Gravity",

@@ -64,6 +64,16 @@ impl<W: Write + Send> WatchReport for WatchLines<W> {
     }
 }
 
+/// A happening's line, without colour.
+pub fn line(told: &Told, zone: &TimeZone) -> String {
+    format!("{} {}", words::date_time(told.at_ms, zone), titled(told))
+}
+
+/// The same without its time.
+pub fn titled(told: &Told) -> String {
+    format!("{}: {}", words::gravity(told.what.gravity()), told.what.to_string().replace('\n', "; "))
+}
+
 /// How much an event of a run matters to whoever watches the monitor. How the run began and ended is a happening.
 fn gravity_of(event: &EventKind) -> Option<Gravity> {
     use StepResult::{Cancelled, Changed, NotReached, Ok, Skipped};

@@ -4,13 +4,13 @@
 mod apart;
 mod grid;
 mod json;
-mod lines;
+pub(crate) mod lines;
 mod live;
 pub(crate) mod table;
 pub(crate) mod words;
 
 pub use apart::Apart;
-pub use json::{Line, WatchJson};
+pub use json::{Line, SCHEMA, WatchJson};
 pub use lines::WatchLines;
 pub use live::{Live, Size, terminal_size};
 pub use table::Look;

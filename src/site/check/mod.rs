@@ -10,6 +10,7 @@ mod fences;
 mod files;
 mod hosts;
 mod names;
+mod notices;
 mod policy;
 mod pool;
 mod prudence;
@@ -40,6 +41,7 @@ pub fn check(site: &Site) -> Vec<Diagnostic> {
     services::check(site, &mut out);
     names::check_settings(site, &mut out);
     texts::check_settings(site, &mut out);
+    notices::check_settings(site, &mut out);
     prudence::check_settings(&site.settings, &mut out);
     hosts::check_inventory(site, &mut out);
     for playbook in site.all_playbooks() {
