@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::host::Ms;
+use super::host::Life;
 use super::net::Place;
 use super::shell::{Gone, Job, Said};
 
@@ -39,8 +39,12 @@ impl Options {
 impl Job {
     pub(super) async fn address(&self, word: &str, words: &[&str]) -> Result<Said, Gone> {
         let (first, rest) = match word {
-            "address_is" | "address_silent" => words.split_first().map_or(("", words), |(first, rest)| (*first, rest)),
-            "address_renew" => (words.get(1).copied().unwrap_or_default(), words.get(2..).unwrap_or_default()),
+            "address_is" | "address_silent" => {
+                words.split_first().map_or(("", words), |(first, rest)| (*first, rest))
+            }
+            "address_renew" => {
+                (words.get(1).copied().unwrap_or_default(), words.get(2..).unwrap_or_default())
+            }
             _ => ("", words),
         };
         let Some(options) = Options::of(rest) else { return Ok(self.unknown(&[&[word], words].concat())) };
@@ -56,7 +60,7 @@ impl Job {
     }
 
     /// How long the host still holds it: not at all, until then, or for ever.
-    fn held(&self, address: IpAddr) -> Result<Option<Option<Ms>>, Gone> {
+    fn held(&self, address: IpAddr) -> Result<Option<Life>, Gone> {
         self.see(|inside| {
             let now = inside.now;
             let host = &inside.hosts[self.host];
@@ -69,9 +73,9 @@ impl Job {
         let now = self.world.now();
         for address in &options.addresses {
             let held = self.held(*address)?;
-            let fresh = |until: Option<Ms>| match (until, options.lease_ms) {
-                (None, None) => true,
-                (Some(until), Some(lease)) => (until - now) * 2 >= lease && until - now <= lease,
+            let fresh = |life| match (life, options.lease_ms) {
+                (Life::Forever, None) => true,
+                (Life::Until(end), Some(lease)) => (end - now) * 2 >= lease && end - now <= lease,
                 _ => false,
             };
             let so = match state {
@@ -97,10 +101,11 @@ impl Job {
         if claims.is_empty() {
             return Ok(Said::ok());
         }
-        if options.check_ms > 0 && !self.just_silent(&claims)? {
-            if let Some(said) = self.unanswered(options.check_ms, &claims).await? {
-                return Ok(said);
-            }
+        if options.check_ms > 0
+            && !self.just_silent(&claims)?
+            && let Some(said) = self.unanswered(options.check_ms, &claims).await?
+        {
+            return Ok(said);
         }
         self.nap(2).await?;
         for address in claims {
@@ -116,17 +121,20 @@ impl Job {
 
     fn add(&self, address: IpAddr, lease_ms: Option<u64>) -> Result<(), Gone> {
         self.inside(|inside| {
-            let until = lease_ms.map(|lease| inside.now + lease);
-            inside.hosts[self.host].held.insert(address, until);
+            let life = Life::of(lease_ms, inside.now);
+            inside.hosts[self.host].held.insert(address, life);
         })
     }
 
     async fn address_absent(&self, options: &Options, notes: bool) -> Result<Said, Gone> {
         self.nap(6).await?;
         for address in &options.addresses {
-            let Some(until) = self.held(*address)? else { continue };
+            let Some(life) = self.held(*address)? else { continue };
             if notes {
-                let left = until.map_or("forever".to_owned(), |until| (until - self.world.now()).to_string());
+                let left = match life {
+                    Life::Forever => "forever".to_owned(),
+                    Life::Until(end) => (end - self.world.now()).to_string(),
+                };
                 self.note_address(*address, left)?;
             }
             self.with(|host| host.held.remove(address))?;
