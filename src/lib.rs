@@ -16,3 +16,4 @@ pub mod store;
 pub mod template;
 pub mod transport;
 pub mod watch;
+pub mod web;

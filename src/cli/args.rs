@@ -8,6 +8,7 @@ use crate::lab::cli::LabArgs;
 use crate::plan::Operation;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::quantity::TimeSpan;
+use crate::web::Listen;
 
 /// Wakes a service's sleeping copy on another host.
 ///
@@ -215,6 +216,9 @@ pub struct WatchArgs {
     /// Write down everything the monitor is told and decides, for `reveille replay`
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Show a status page and metrics over HTTP; a port alone means this machine only
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<Listen>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

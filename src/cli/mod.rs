@@ -23,6 +23,7 @@ mod sim;
 mod site;
 mod status;
 mod watch;
+mod watch_reports;
 
 use std::process::ExitCode;
 

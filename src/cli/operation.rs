@@ -100,6 +100,7 @@ pub fn request(
         escalate: common.become_root,
         tried: BTreeMap::new(),
         leases: BTreeMap::new(),
+        excluded: BTreeMap::new(),
         lighter_than: None,
     })
 }

@@ -7,19 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Common, WatchArgs, WatchMode};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::operation;
 use super::prober::Client;
 use super::session::{self, Session};
-use super::{operation, output};
-use crate::monitor::{Config, Gravity, Wishes};
+use super::watch_reports::Reports;
+use crate::monitor::{Config, Wishes};
 use crate::plan::{Operation, Request};
 use crate::store::Holder;
-use crate::watch::{Ended, Field, Options, Parts, Shown, Tape, Watch, WatchError, gateway};
+use crate::watch::{Ended, Field, Options, Parts, Tape, Watch, WatchError, gateway};
 
 pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
     let session = Session::open(common, &[])?;
@@ -35,12 +36,7 @@ pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
         hosts: session.hosts.clone(),
     };
     let config = Config::of(&session.site, &wishes);
-    let showing = tokio::spawn(show(
-        seen,
-        common.clone(),
-        session.store.folder().join("view.json"),
-        session.store.history(),
-    ));
+    let showing = tokio::spawn(Reports::open(common, args, &session).await?.show(seen));
     let watch = Watch {
         config,
         options: Options {
@@ -119,35 +115,4 @@ fn listen(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, Failur
         }
         stop.cancel();
     }))
-}
-
-/// Shows what happens until the monitor is gone.
-async fn show(
-    mut seen: UnboundedReceiver<Shown>,
-    common: Common,
-    view_file: std::path::PathBuf,
-    history: crate::store::History,
-) {
-    let mut last = std::time::Instant::now();
-    while let Some(shown) = seen.recv().await {
-        match shown {
-            Shown::Told(told) => {
-                let _ = history.append(jiff::Timestamp::now(), &told);
-                if common.json {
-                    output::say(&serde_json::to_string(&told).unwrap_or_default());
-                } else if !common.quiet || told.what.gravity() >= Gravity::Warning {
-                    output::say(&format!("{} {}", jiff::Timestamp::now(), told.what));
-                }
-            }
-            Shown::View(view) => {
-                if last.elapsed().as_millis() > 500 {
-                    last = std::time::Instant::now();
-                    let text = serde_json::to_string(&view).unwrap_or_default();
-                    let new = view_file.with_extension("new");
-                    let _ = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &view_file));
-                }
-            }
-            Shown::Run(_) => {}
-        }
-    }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Now;
 use super::config::{Config, Watched};
+use super::counts::Looks;
 use super::effect::{Act, ActId, Effect, Input};
 use super::happening::{Happening, Told};
 use super::host::Host;
@@ -61,6 +62,8 @@ pub struct Core {
     pub(super) gateway_ms: Option<u64>,
     /// The last verdict about ourselves.
     pub(super) isolated: bool,
+    #[serde(default)]
+    pub(super) looks: Looks,
     #[serde(skip)]
     effects: Vec<Effect>,
 }
@@ -95,6 +98,7 @@ impl Core {
             due: BTreeMap::new(),
             gateway_ms: None,
             isolated: false,
+            looks: Looks::default(),
             effects: Vec::new(),
             config,
         };
@@ -246,6 +250,7 @@ impl Core {
     fn take_sight(&mut self, look: LookId, sight: &Sight) {
         // What nobody asked for any more is not believed.
         let Some(owner) = self.owners.get(&look).cloned() else { return };
+        self.looks.count(sight);
         if sight.is_final() {
             self.owners.remove(&look);
         }

@@ -133,7 +133,7 @@ impl Core {
         watched: &Watched,
         primary: &HostName,
     ) -> Vec<Blocker> {
-        let mut found = self.standing(name, service, primary);
+        let mut found = self.standing(name, service, std::slice::from_ref(primary));
         let wall = self.now.wall_ms;
         if let Some(memory) = self.table.policy.get(name) {
             if let Some(latch) = &memory.latched {
@@ -153,14 +153,14 @@ impl Core {
         found
     }
 
-    /// Reasons against touching a service, for its protection too.
-    pub(super) fn standing(&self, name: &ServiceName, service: &Service, primary: &HostName) -> Vec<Blocker> {
+    /// Reasons against touching a service on these hosts, for its protection too.
+    pub(super) fn standing(&self, name: &ServiceName, service: &Service, hosts: &[HostName]) -> Vec<Blocker> {
         let (now, wall) = (self.now.mono_ms, self.now.wall_ms);
         let mut found = Vec::new();
         if self.is_in_grace() {
             found.push(Blocker::Grace { for_ms: self.grace_until_ms - now });
         }
-        if let Some(pause) = self.table.paused(name, std::slice::from_ref(primary), wall) {
+        if let Some(pause) = self.table.paused(name, hosts, wall) {
             found.push(Blocker::Paused {
                 by: pause.by.clone(),
                 because: pause.because.clone(),

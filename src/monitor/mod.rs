@@ -11,6 +11,7 @@
 mod clock;
 mod config;
 mod core;
+mod counts;
 mod deciding;
 mod effect;
 mod from_site;
@@ -36,6 +37,7 @@ mod tests;
 pub use self::core::Core;
 pub use clock::Now;
 pub use config::{Config, Measure, Rule, Watched};
+pub use counts::Looks;
 pub use effect::{Act, ActEnd, ActId, ActOutcome, Effect, Input, Memory};
 pub use from_site::Wishes;
 pub use happening::{Gravity, Happening, Told};

@@ -33,9 +33,10 @@ impl Core {
         if let Some(why) = &lack {
             why.clone_into(&mut service.copy.why);
         }
-        self.tell_protection(name, &mut service, row.secondary.as_ref(), lack.as_deref());
+        self.tell_protection(name, &mut service, row.secondary.as_ref());
         if well && service.act.is_none() && lack.is_some() && service.copy.retry_ms <= now {
-            let blockers = self.standing(name, &service, &primary);
+            let hosts: Vec<HostName> = std::iter::once(primary).chain(row.secondary).collect();
+            let blockers = self.standing(name, &service, &hosts);
             if blockers.is_empty() {
                 self.act(name, &mut service, &watched, Operation::Reprotect, None);
             }
@@ -43,19 +44,22 @@ impl Core {
         self.services.insert(name.clone(), service);
     }
 
-    /// Why the service is not protected, or not cleanly.
-    fn lack(&self, name: &ServiceName, secondary: Option<&HostName>, service: &Service) -> Option<String> {
+    /// Why the service has no copy that could take over.
+    fn unprotected(&self, secondary: Option<&HostName>, service: &Service) -> Option<String> {
         let Some(secondary) = secondary else { return Some("it has no secondary".to_owned()) };
         let host = self.hosts.get(secondary);
-        let gone = host.is_some_and(|host| matches!(host.verdict, Verdict::HostDown | Verdict::Unreachable));
-        if gone {
+        if host.is_some_and(|host| matches!(host.verdict, Verdict::HostDown | Verdict::Unreachable)) {
             return Some(format!("its secondary {secondary} does not answer"));
         }
-        if service.copy.bad >= ROUNDS {
-            return Some(service.copy.why.clone());
-        }
-        let stray = self.strays.get(name)?;
-        Some(format!("{} holds what is not its own: {}", stray.host, stray.holds))
+        (service.copy.bad >= ROUNDS).then(|| service.copy.why.clone())
+    }
+
+    /// What is to be mended: no protection, or a host that holds what is not its own.
+    fn lack(&self, name: &ServiceName, secondary: Option<&HostName>, service: &Service) -> Option<String> {
+        self.unprotected(secondary, service).or_else(|| {
+            let stray = self.strays.get(name)?;
+            Some(format!("{} holds what is not its own: {}", stray.host, stray.holds))
+        })
     }
 
     /// The same for a service by name.
@@ -64,30 +68,22 @@ impl Core {
         self.lack(name, secondary, self.services.get(name)?)
     }
 
-    fn tell_protection(
-        &mut self,
-        name: &ServiceName,
-        service: &mut Service,
-        secondary: Option<&HostName>,
-        lack: Option<&str>,
-    ) {
+    fn tell_protection(&mut self, name: &ServiceName, service: &mut Service, secondary: Option<&HostName>) {
         if service.act.is_some() || !service.looked {
             return;
         }
-        let protected = lack.is_none() || self.strays.contains_key(name) && service.copy.bad < ROUNDS;
+        let unprotected = self.unprotected(secondary, service);
+        let protected = unprotected.is_none();
         if service.copy.told == Some(protected) {
             return;
         }
         let first = service.copy.told.replace(protected).is_none();
-        match (protected, secondary, lack) {
-            (true, Some(secondary), _) if !first => {
+        match (unprotected, secondary) {
+            (Some(because), _) => self.tell(Happening::Unprotected { service: name.clone(), because }),
+            (None, Some(secondary)) if !first => {
                 self.tell(Happening::Protected { service: name.clone(), secondary: secondary.clone() });
             }
-            (false, _, Some(because)) => {
-                let because = because.to_owned();
-                self.tell(Happening::Unprotected { service: name.clone(), because });
-            }
-            _ => {}
+            (None, _) => {}
         }
     }
 

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::core::Core;
+use super::counts::Looks;
 use super::policy::Blocker;
 use super::verdict::Verdict;
 use crate::plan::Operation;
 use crate::plan::table::ServiceState;
-use crate::site::id::{HostName, ServiceName};
+use crate::site::id::{HostName, RunId, ServiceName};
 
 /// The version of the view.
 pub const SCHEMA: &str = "reveille.view/1";
@@ -25,6 +26,9 @@ pub struct View {
     pub grace_ms: u64,
     pub services: Vec<ServiceView>,
     pub hosts: Vec<HostView>,
+    /// Looks that came to their end.
+    #[serde(default)]
+    pub looks: Looks,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +52,9 @@ pub struct ServiceView {
     pub gauges: BTreeMap<String, f64>,
     /// Why it is not protected.
     pub lack: Option<String>,
+    /// The last run that changed its row.
+    #[serde(default)]
+    pub last_run: Option<RunId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +84,7 @@ impl Core {
             grace_ms: self.grace_until_ms.saturating_sub(now),
             services: self.services.keys().map(|name| self.service_view(name)).collect(),
             hosts: self.config.hosts.iter().filter_map(|name| self.host_view(name)).collect(),
+            looks: self.looks.clone(),
         }
     }
 
@@ -110,6 +118,7 @@ impl Core {
                 .filter_map(|(name, gauge)| Some((name.clone(), gauge.last?)))
                 .collect(),
             lack: self.lack_of(name),
+            last_run: row.and_then(|row| row.last_run.clone()),
         }
     }
 

@@ -110,6 +110,8 @@ fn rejected(
     for host in &composer.pool {
         let rejection = if let Some(detail) = request.tried.get(host) {
             Rejection::Tried { detail: detail.clone() }
+        } else if let Some(because) = request.excluded.get(host) {
+            Rejection::Excluded { because: because.clone() }
         } else if composer.planner.table.confirmed_dead.contains_key(host) {
             Rejection::ConfirmedDead
         } else if request.limit.as_ref().is_some_and(|limit| !limit.contains(host)) {

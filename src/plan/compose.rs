@@ -206,16 +206,15 @@ impl Composer<'_> {
         self.is_ready(&now).then_some(now)
     }
 
-    /// Hosts of the pool that hold a part of the service they have no right to, torn down.
+    /// Hosts of the pool that hold a part of the service they have no right to, torn down. The host that serves, or is
+    /// to serve, comes first in `rightful`; another rightful one keeps its sleeping copy, and nothing else.
     pub fn quarantine(&mut self, rightful: &[Option<&HostName>]) -> Result<Placed, PlanError> {
-        let strays: Vec<HostName> = self
-            .pool
-            .iter()
-            .filter(|host| {
-                !rightful.contains(&Some(host)) && self.planner.holds_anything(self.playbook, host)
-            })
-            .cloned()
-            .collect();
+        let may_stay = |host: &HostName| match rightful.iter().position(|named| *named == Some(host)) {
+            Some(0) => true,
+            Some(_) => !self.planner.serves_unasked(self.playbook, host) || self.is_leaving(host),
+            None => !self.planner.holds_anything(self.playbook, host),
+        };
+        let strays: Vec<HostName> = self.pool.iter().filter(|host| !may_stay(host)).cloned().collect();
         let mut cleaned = Placed::default();
         for host in strays {
             let mut group =
@@ -225,6 +224,11 @@ impl Composer<'_> {
             cleaned.join(group);
         }
         Ok(cleaned)
+    }
+
+    /// The primary that this plan leaves has its own release.
+    fn is_leaving(&self, host: &HostName) -> bool {
+        self.row().is_some_and(|row| row.primary.as_ref() == Some(host))
     }
 
     /// Every reachable host with a trace of the service, and those the table names.

@@ -150,6 +150,8 @@ pub enum Rejection {
     Unreachable { detail: String },
     #[error("another host was asked for")]
     NotAsked,
+    #[error("left alone: {because}")]
+    Excluded { because: String },
     #[error("outside --limit")]
     Limited,
     #[error("not in the pool: reveille_pool is false")]

@@ -63,7 +63,7 @@ impl Composer<'_> {
         let gate = Gate::success(&awake).and_end(&cleaned);
         let committed = self.serve(&to, &gate, ServiceState::Unprotected, secondary.as_ref())?;
         self.announce_after(&to, "quarantine", &cleaned, &committed);
-        self.protect(&to, secondary.as_ref(), &Gate::none(), &committed)?;
+        self.protect(&to, secondary.as_ref(), &Gate::end(&cleaned), &committed)?;
         let notes = self.lease_note(&to).into_iter().collect();
         Ok(self.service_plan(None, Some(to), secondary, choice, notes))
     }
@@ -152,7 +152,7 @@ impl Composer<'_> {
         let gate = Gate::success(&awake).and_success(&evidence).and_end(&cleaned);
         let committed = self.serve(&to, &gate, ServiceState::Unprotected, None)?;
         self.announce_after(&to, "release", &released, &committed);
-        let gate = Gate::success(&committed).and_success(&released);
+        let gate = Gate::success(&committed).and_success(&released).and_end(&cleaned);
         self.protect(&to, secondary.as_ref(), &gate, &committed)?;
         let notes = self.lease_note(&to).into_iter().collect();
         Ok(self.service_plan(Some(from), Some(to), secondary, choice, notes))
@@ -165,13 +165,15 @@ impl Composer<'_> {
         self.must_answer(&primary, "its primary; use `failover`")?;
         let mut choice = Choice::new(self);
         let secondary = choice.secondary(self, &primary, &BTreeMap::new());
-        let Some(secondary) = secondary else { return Err(choice.nobody(self, Role::Secondary)) };
-        self.begin(row.epoch, &primary, Some(&secondary));
-        let cleaned = self.quarantine(&[Some(&primary), Some(&secondary)])?;
+        self.begin(row.epoch, &primary, secondary.as_ref());
+        let cleaned = self.quarantine(&[Some(&primary), secondary.as_ref()])?;
+        if secondary.is_none() && cleaned.is_empty() {
+            return Err(choice.nobody(self, Role::Secondary));
+        }
         let nothing = Placed::default();
         self.announce_after(&primary, "quarantine", &cleaned, &nothing);
-        self.protect(&primary, Some(&secondary), &Gate::end(&cleaned), &nothing)?;
-        Ok(self.service_plan(Some(primary.clone()), Some(primary), Some(secondary), choice, Vec::new()))
+        self.protect(&primary, secondary.as_ref(), &Gate::end(&cleaned), &nothing)?;
+        Ok(self.service_plan(Some(primary.clone()), Some(primary), secondary, choice, Vec::new()))
     }
 
     /// Off every host that knows the service.

@@ -9,6 +9,7 @@ use super::facts::{ProcessFact, SiteFacts, Trace};
 use super::table::{Role, Row, ServiceState, Table};
 use super::{LeaseFact, Operation, Plan, PlanError, Probe, StepRef, UndoWork, Work, timing};
 use crate::site::Site;
+use crate::site::address::ServiceAddress;
 use crate::site::id::{Epoch, HostName, ServiceName};
 use crate::site::inventory::HostExtras;
 use crate::site::playbook::Playbook;
@@ -32,6 +33,8 @@ pub struct Request {
     pub tried: BTreeMap<HostName, String>,
     /// What whoever renews them knows of address leases. Empty where nobody does.
     pub leases: BTreeMap<ServiceName, LeaseFact>,
+    /// Hosts that are left alone for another reason, in words.
+    pub excluded: BTreeMap<HostName, String>,
     /// No new primary may have more load per CPU than this: an overloaded host is not left for a busier one.
     pub lighter_than: Option<f64>,
 }
@@ -49,6 +52,7 @@ impl Request {
             escalate: false,
             tried: BTreeMap::new(),
             leases: BTreeMap::new(),
+            excluded: BTreeMap::new(),
             lighter_than: None,
         }
     }
@@ -176,6 +180,19 @@ impl Planner<'_> {
             trace.role.is_some() || trace.processes.values().any(|process| *process != ProcessFact::Dead)
         });
         holds_address || holds_process
+    }
+
+    /// Whether a host holds a service address or runs an awake copy, whatever it thinks it is.
+    pub(super) fn serves_unasked(&self, playbook: &Playbook, host: &HostName) -> bool {
+        let Some(Ok(facts)) = self.facts.get(host) else { return false };
+        let holds =
+            |address: &ServiceAddress| facts.addresses.iter().any(|held| held.address == address.ip());
+        let awake = |trace: &Trace| {
+            trace.role == Some(Role::Primary)
+                || trace.processes.values().any(|process| *process == ProcessFact::Awake)
+        };
+        playbook.addresses.iter().any(|address| holds(&address.value))
+            || facts.services.get(&playbook.service.value).is_some_and(awake)
     }
 
     /// Whether the inventory lets the host take roles at all.

@@ -13,7 +13,7 @@ use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 pub const SCHEMA: &str = "reveille.status/1";
 
 /// `reveille status --json`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Status {
     pub schema: &'static str,
     /// The monitor that leads, if one runs.

@@ -75,7 +75,7 @@ pub(super) fn step_line(event: &EventKind) -> Option<String> {
 }
 
 /// The line for an event that has one of its own, however much is said.
-fn plain(event: &EventKind) -> Option<String> {
+pub(super) fn plain(event: &EventKind) -> Option<String> {
     let name = |host: &Option<HostName>| host.as_ref().map_or("nobody".to_owned(), ToString::to_string);
     Some(match event {
         EventKind::RunStarted { run, operation, steps, .. } => {

@@ -1,9 +1,16 @@
-//! Consumers of a run's events: plain lines, progress bars, JSON lines. They see events and nothing else.
+//! Consumers of what runs and monitors say: lines, bars, JSON lines, a live table, metrics. They see events, happenings
+//! and pictures, and nothing else.
 
+pub mod board;
 mod json;
 mod lines;
+pub mod metrics;
 mod progress;
-mod words;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod tally;
+pub mod watch;
+pub(crate) mod words;
 
 pub use json::JsonLines;
 pub use lines::{Lines, Volume};

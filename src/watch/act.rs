@@ -12,9 +12,9 @@ use crate::engine::{self, Interrupt, LatePlan, Reach, RunOptions, next_attempt};
 use crate::monitor::{Act, ActEnd, ActOutcome, Input};
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
-use crate::plan::table::Table;
+use crate::plan::table::{Pause, Scope, Table};
 use crate::plan::{Plan, PlanError, Request, timing};
-use crate::site::id::{RunId, ServiceName};
+use crate::site::id::{HostName, RunId, ServiceName};
 use crate::store::new_run_id;
 
 /// Attempts with other hosts before the act is given up.
@@ -38,6 +38,7 @@ impl Field {
             if attempt > 0 {
                 facts = self.gather().await;
             }
+            request.excluded = self.paused().await;
             let (plan, table) = match self.plan(&request, &facts).await {
                 Ok(planned) => planned,
                 // There was a way, and it failed: what failed is what counts.
@@ -61,6 +62,20 @@ impl Field {
             }
         }
         ended
+    }
+
+    /// Hosts that a person wants left alone.
+    async fn paused(&self) -> BTreeMap<HostName, String> {
+        let Ok(table) = self.table().await else { return BTreeMap::new() };
+        let now = jiff::Timestamp::now().as_millisecond();
+        let now = u64::try_from(now).unwrap_or_default();
+        let paused = |pause: &Pause| match &pause.scope {
+            Scope::Host(host) if pause.until_ms.is_none_or(|until| until > now) => {
+                Some((host.clone(), format!("paused by {}: {}", pause.by, pause.because)))
+            }
+            _ => None,
+        };
+        table.pauses.iter().filter_map(paused).collect()
     }
 
     /// Every host's own word, asked for now.
@@ -168,6 +183,7 @@ fn request(act: &Act) -> Request {
         escalate: false,
         tried: BTreeMap::new(),
         leases: act.leases.iter().cloned().collect(),
+        excluded: BTreeMap::new(),
         lighter_than: act.lighter_than,
     }
 }

@@ -60,7 +60,7 @@ impl Watching {
             }
             match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(told) => self.told.push(told),
-                Err(_) => panic!("no {kind} {about:?} after {:#?}", self.told),
+                Err(silence) => panic!("no {kind} {about:?} ({silence}) after {:#?}", self.told),
             }
         }
     }
@@ -198,6 +198,37 @@ fn a_cut_cable_is_answered_and_the_host_that_returns_is_cleaned() {
     }
     assert_eq!(watching.stop(), 0);
     assert_eq!(world.served_by().as_deref(), Some("h2"), "services outlive their monitor");
+}
+
+#[test]
+fn a_host_that_returns_with_the_address_becomes_a_clean_secondary() {
+    let Some(world) = World::to_watch(2, |playbook| playbook) else { return };
+    let mut watching = world.watch(&[]);
+    world.lab.cut("h1", Cut::Carrier).unwrap();
+    watching.wait("moved", &[("primary", "h2")]);
+    watching.wait("unprotected", &[]);
+    assert_eq!(world.holders(), ["h1", "h2"], "h1 cannot know better");
+    world.lab.heal("h1").unwrap();
+    watching.wait("protected", &[("secondary", "h1")]);
+    assert_eq!(world.holders(), ["h2"]);
+    assert_eq!(
+        (world.served_by().as_deref(), world.web()["state"].as_str()),
+        (Some("h2"), Some("protected"))
+    );
+}
+
+#[test]
+fn a_pause_keeps_hands_off_and_its_end_does_not() {
+    let Some(world) = World::to_watch(3, |playbook| playbook) else { return };
+    world.ok(&["pause", "web", "--because", "the disks are being moved"]);
+    let mut watching = world.watch(&[]);
+    world.lab.sh("h1", "pkill -KILL apache2").unwrap();
+    watching.wait("held", &[("service", "web")]);
+    let told = watching.listen(Duration::from_secs(5));
+    assert!(told.iter().all(|told| told["happening"] != "began"), "{told:#?}");
+    world.ok(&["resume", "web"]);
+    watching.wait("moved", &[("primary", "h2")]);
+    assert_eq!(world.served_by().as_deref(), Some("h2"));
 }
 
 #[test]

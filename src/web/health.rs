@@ -1,0 +1,25 @@
+//! Whether the monitor itself is well: for load balancers, systemd, and other monitors.
+
+use std::time::Duration;
+
+use super::shown::Shown;
+
+/// A monitor that says nothing for this long is not alive.
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
+
+/// What is wrong with the monitor itself, or else how it is. A service that is down is not its illness.
+pub(super) fn health(shown: &Shown) -> Result<String, String> {
+    let age = shown.at.elapsed();
+    if age > SILENCE {
+        return Err(format!("the monitor has said nothing for {} s", age.as_secs()));
+    }
+    let Some(view) = &shown.board.view else { return Err("nothing was looked at yet".to_owned()) };
+    match &shown.board.monitor {
+        // The picture is the leader's; its illness is not ours.
+        Some((monitor, false)) => Ok(format!("ok: standing by, {} leads", monitor.leader)),
+        _ if view.isolated => {
+            Err("isolated: most of the site fell silent at once, so nothing is moved".to_owned())
+        }
+        _ => Ok("ok".to_owned()),
+    }
+}
