@@ -11,7 +11,9 @@ const SIGNAL_MS: u64 = 8;
 impl Job {
     pub(super) async fn process(&self, word: &str, words: &[&str]) -> Result<Said, Gone> {
         match (word, words) {
-            ("process_is", [target, name, rest @ ..]) => self.process_is(target, name, wanted(rest).as_ref()).await,
+            ("process_is", [target, name, rest @ ..]) => {
+                self.process_is(target, name, wanted(rest).as_ref()).await
+            }
             ("process_asleep", [name, rest @ ..]) => self.process_asleep(name, wanted(rest)).await,
             ("process_awake", [name, rest @ ..]) => self.process_awake(name, wanted(rest)).await,
             ("process_absent", [name, ..]) => self.process_absent(name).await,
