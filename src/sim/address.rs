@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::host::Life;
 use super::net::Place;
+use super::run::Broken;
 use super::shell::{Gone, Job, Said};
 
 /// A listening that ended no longer ago than this counts for a step that would listen.
@@ -206,6 +207,9 @@ impl Job {
 
     /// Asks three times. What it says if somebody answers.
     async fn unanswered(&self, window_ms: u64, addresses: &[IpAddr]) -> Result<Option<Said>, Gone> {
+        if self.see(|inside| inside.rule == Some(Broken::Listening))? {
+            return Ok(None);
+        }
         for _ in 0..3 {
             self.nap(window_ms / 3).await?;
             for address in addresses {
