@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::host::Ms;
+use super::host::Life;
 use super::net::Place;
+use super::run::Broken;
 use super::shell::{Gone, Job, Said};
 
 /// A listening that ended no longer ago than this counts for a step that would listen.
@@ -60,7 +61,7 @@ impl Job {
     }
 
     /// How long the host still holds it: not at all, until then, or for ever.
-    fn held(&self, address: IpAddr) -> Result<Option<Option<Ms>>, Gone> {
+    fn held(&self, address: IpAddr) -> Result<Option<Life>, Gone> {
         self.see(|inside| {
             let now = inside.now;
             let host = &inside.hosts[self.host];
@@ -73,9 +74,9 @@ impl Job {
         let now = self.world.now();
         for address in &options.addresses {
             let held = self.held(*address)?;
-            let fresh = |until: Option<Ms>| match (until, options.lease_ms) {
-                (None, None) => true,
-                (Some(until), Some(lease)) => (until - now) * 2 >= lease && until - now <= lease,
+            let fresh = |life| match (life, options.lease_ms) {
+                (Life::Forever, None) => true,
+                (Life::Until(end), Some(lease)) => (end - now) * 2 >= lease && end - now <= lease,
                 _ => false,
             };
             let so = match state {
@@ -101,10 +102,11 @@ impl Job {
         if claims.is_empty() {
             return Ok(Said::ok());
         }
-        if options.check_ms > 0 && !self.just_silent(&claims)? {
-            if let Some(said) = self.unanswered(options.check_ms, &claims).await? {
-                return Ok(said);
-            }
+        if options.check_ms > 0
+            && !self.just_silent(&claims)?
+            && let Some(said) = self.unanswered(options.check_ms, &claims).await?
+        {
+            return Ok(said);
         }
         self.nap(2).await?;
         for address in claims {
@@ -120,17 +122,20 @@ impl Job {
 
     fn add(&self, address: IpAddr, lease_ms: Option<u64>) -> Result<(), Gone> {
         self.inside(|inside| {
-            let until = lease_ms.map(|lease| inside.now + lease);
-            inside.hosts[self.host].held.insert(address, until);
+            let life = Life::of(lease_ms, inside.now);
+            inside.hosts[self.host].held.insert(address, life);
         })
     }
 
     async fn address_absent(&self, options: &Options, notes: bool) -> Result<Said, Gone> {
         self.nap(6).await?;
         for address in &options.addresses {
-            let Some(until) = self.held(*address)? else { continue };
+            let Some(life) = self.held(*address)? else { continue };
             if notes {
-                let left = until.map_or("forever".to_owned(), |until| (until - self.world.now()).to_string());
+                let left = match life {
+                    Life::Forever => "forever".to_owned(),
+                    Life::Until(end) => (end - self.world.now()).to_string(),
+                };
                 self.note_address(*address, left)?;
             }
             self.with(|host| host.held.remove(address))?;
@@ -202,6 +207,9 @@ impl Job {
 
     /// Asks three times. What it says if somebody answers.
     async fn unanswered(&self, window_ms: u64, addresses: &[IpAddr]) -> Result<Option<Said>, Gone> {
+        if self.see(|inside| inside.rule == Some(Broken::Listening))? {
+            return Ok(None);
+        }
         for _ in 0..3 {
             self.nap(window_ms / 3).await?;
             for address in addresses {

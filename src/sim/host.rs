@@ -12,6 +12,7 @@ use crate::site::id::{Epoch, HostName, ServiceName};
 pub(super) type Ms = u64;
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each goes wrong by itself")]
 pub(super) struct Host {
     pub name: HostName,
     /// Off: no packet is answered, nothing runs.
@@ -30,8 +31,21 @@ pub(super) struct Host {
     /// By how much its clock is wrong.
     pub clock_off_ms: i64,
     pub shares: BTreeMap<ServiceName, Share>,
-    /// Service addresses it holds, each until its lifetime has run out, if it has one.
-    pub held: BTreeMap<IpAddr, Option<Ms>>,
+    /// Service addresses it was given.
+    pub held: BTreeMap<IpAddr, Life>,
+}
+
+/// How long a kernel keeps an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    Forever,
+    Until(Ms),
+}
+
+impl Life {
+    pub(super) fn of(lease_ms: Option<u64>, now: Ms) -> Self {
+        lease_ms.map_or(Self::Forever, |lease| Self::Until(now + lease))
+    }
 }
 
 /// What a host has of one service.
@@ -105,7 +119,11 @@ impl Host {
     }
 
     pub(super) fn holds(&self, address: IpAddr, now: Ms) -> bool {
-        self.up && self.held.get(&address).is_some_and(|until| until.is_none_or(|until| until > now))
+        let lives = |life: &Life| match life {
+            Life::Forever => true,
+            Life::Until(end) => *end > now,
+        };
+        self.up && self.held.get(&address).is_some_and(lives)
     }
 
     /// Whether a shell can be had.

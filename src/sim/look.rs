@@ -5,6 +5,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Duration, sleep, timeout};
 
+use super::host::Life;
 use super::net::Place;
 use super::wire::Wire;
 use super::world::{Inside, Served, WALL_MS, World};
@@ -222,8 +223,8 @@ impl Eyes {
             if !inside.hosts[at].holds(known.address, inside.now) {
                 return Err(format!("{} is not held here any more", known.address));
             }
-            let ends = Some(inside.now + lease);
-            inside.hosts[at].held.insert(known.address, ends);
+            let life = Life::of(Some(lease), inside.now);
+            inside.hosts[at].held.insert(known.address, life);
             Ok(())
         })
         .await?

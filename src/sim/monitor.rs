@@ -24,7 +24,7 @@ use crate::monitor::{Act, ActEnd, ActId, ActOutcome, Core, Effect, Input, Memory
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
 use crate::plan::table::{Latch, Table};
-use crate::plan::{Operation, Plan, PlanError, Planner, Request};
+use crate::plan::{Operation, Plan, PlanError, Planner, Request, Stage};
 use crate::site::id::{HostName, RunId, ServiceName};
 use crate::store::journal::Redactor;
 use crate::store::{Holder, Lease, MemStore, Store, update};
@@ -269,9 +269,7 @@ impl Monitor {
                 Err(_) if attempt > 0 => return ended,
                 Err(error) => return ActEnd { outcome: refused(&error), ..ended },
             };
-            if self.broken == Some(Broken::Evidence) {
-                plan.steps.iter_mut().for_each(|step| step.any_of.clear());
-            }
+            self.break_rule(&mut plan);
             let late = LatePlan { plan: &plan, planner: planner() };
             let end = self.execute(&plan, &late, lease, &mut ended).await;
             self.tell(&format!("{} of {} ended: {end:?}", plan.operation.as_str(), act.services[0]));
@@ -282,6 +280,19 @@ impl Monitor {
             }
         }
         ended
+    }
+
+    /// Takes out of a plan what a broken rule would have in it.
+    fn break_rule(&self, plan: &mut Plan) {
+        for step in &mut plan.steps {
+            match self.broken {
+                Some(Broken::Evidence) => step.any_of.clear(),
+                Some(Broken::Quarantine) if step.stage == Stage::Quarantine => {
+                    step.skip = Some("broken".to_owned());
+                }
+                _ => {}
+            }
+        }
     }
 
     async fn execute(&self, plan: &Plan, late: &LatePlan<'_>, lease: &Lease, ended: &mut ActEnd) -> RunEnd {

@@ -11,7 +11,9 @@ const SIGNAL_MS: u64 = 8;
 impl Job {
     pub(super) async fn process(&self, word: &str, words: &[&str]) -> Result<Said, Gone> {
         match (word, words) {
-            ("process_is", [target, name, rest @ ..]) => self.process_is(target, name, &wanted(rest)).await,
+            ("process_is", [target, name, rest @ ..]) => {
+                self.process_is(target, name, wanted(rest).as_ref()).await
+            }
             ("process_asleep", [name, rest @ ..]) => self.process_asleep(name, wanted(rest)).await,
             ("process_awake", [name, rest @ ..]) => self.process_awake(name, wanted(rest)).await,
             ("process_absent", [name, ..]) => self.process_absent(name).await,
@@ -28,7 +30,7 @@ impl Job {
         self.share(|share| change(share.processes.entry(name.to_owned()).or_default()))
     }
 
-    async fn process_is(&self, target: &str, name: &str, wanted: &Option<String>) -> Result<Said, Gone> {
+    async fn process_is(&self, target: &str, name: &str, wanted: Option<&String>) -> Result<Said, Gone> {
         self.nap(4).await?;
         let process = self.one(name)?;
         let so = process.state.as_str() == target && (target != "asleep" || same(&process, wanted));
@@ -36,9 +38,9 @@ impl Job {
     }
 
     async fn process_asleep(&self, name: &str, wanted: Option<String>) -> Result<Said, Gone> {
-        self.note(name, State::Asleep, &wanted)?;
+        self.note(name, State::Asleep, wanted.as_ref())?;
         let process = self.one(name)?;
-        let is_same = same(&process, &wanted);
+        let is_same = same(&process, wanted.as_ref());
         match process.state {
             State::Asleep if is_same => return Ok(Said::ok()),
             State::Awake if is_same => {}
@@ -59,7 +61,7 @@ impl Job {
     }
 
     async fn process_awake(&self, name: &str, wanted: Option<String>) -> Result<Said, Gone> {
-        self.note(name, State::Awake, &wanted)?;
+        self.note(name, State::Awake, wanted.as_ref())?;
         match self.one(name)?.state {
             State::Awake => {}
             State::Asleep => self.nap(SIGNAL_MS).await?,
@@ -84,7 +86,7 @@ impl Job {
     }
 
     async fn process_absent(&self, name: &str) -> Result<Said, Gone> {
-        self.note(name, State::Absent, &None)?;
+        self.note(name, State::Absent, None)?;
         self.stop(name).await
     }
 
@@ -121,7 +123,7 @@ impl Job {
     }
 
     /// Notes how it was, if this run has not yet and there is something to change.
-    fn note(&self, name: &str, target: State, wanted: &Option<String>) -> Result<(), Gone> {
+    fn note(&self, name: &str, target: State, wanted: Option<&String>) -> Result<(), Gone> {
         let process = self.one(name)?;
         let (run, key) = (&self.program.run, format!("process.{name}.{}", target.as_str()));
         if process.state == target && same(&process, wanted) {
@@ -172,6 +174,6 @@ fn wanted(words: &[&str]) -> Option<String> {
     words.contains(&"--").then(|| words.join(" "))
 }
 
-fn same(process: &Process, wanted: &Option<String>) -> bool {
-    wanted.is_none() || *wanted == process.launch
+fn same(process: &Process, wanted: Option<&String>) -> bool {
+    wanted.is_none() || wanted == process.launch.as_ref()
 }

@@ -39,6 +39,12 @@ const RESTART_MS: Ms = 2_000;
 pub enum Broken {
     /// Nobody asks whether the old primary still acts.
     Evidence,
+    /// Hosts obey commands of epochs that are over.
+    Epochs,
+    /// Nobody listens whether another host answers for an address.
+    Listening,
+    /// What hosts hold without any right is left to them.
+    Quarantine,
 }
 
 /// How a history went.
@@ -118,6 +124,7 @@ struct Process {
 impl Telling {
     async fn begin(history: &History, made: Arc<Made>, broken: Option<Broken>) -> Self {
         let world = World::new(history.seed, made.hosts.clone(), made.services.clone(), history.monitors);
+        world.quietly(|inside| inside.rule = broken);
         let store = MemStore::default();
         Monitor::new(0, 0, &world, &made, store.another_way(), broken).deploy().await;
         let mut telling = Self {

@@ -11,6 +11,7 @@ use super::chance::Chance;
 use super::host::{Host, Ms, State};
 use super::judge::Judge;
 use super::net::{Net, Place};
+use super::run::Broken;
 use super::story::Story;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::DataPolicy;
@@ -38,6 +39,8 @@ pub(super) struct Inside {
     /// When something last went wrong or was put right.
     pub last_fault: Ms,
     pub judge: Judge,
+    /// A rule that is broken on purpose.
+    pub rule: Option<Broken>,
     /// The first monitor's journal killed it.
     pub struck: bool,
     /// The judge has spoken.
@@ -85,6 +88,7 @@ impl World {
             paused: vec![false; monitors],
             last_fault: 0,
             judge,
+            rule: None,
             struck: false,
             condemned: false,
             broken: None,

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::{Map, Value, json};
 
 use reveille::module::fence::Ask;
-use reveille::plan::facts::{HostFacts, ProcessFact, SiteFacts, Trace};
+use reveille::plan::facts::{HeldAddress, HostFacts, ProcessFact, SiteFacts, Trace};
 use reveille::plan::table::{Role, Row, ServiceState, Table};
 use reveille::plan::{
     Alternative, LeaseFact, LinkKind, Operation, Plan, PlanError, PlanStep, Planner, Request, Work, render,
@@ -233,4 +233,21 @@ fn who_renews_is_told_what_and_who_does_not_is_warned() {
     let warned = |plan: Plan| plan.services[0].notes.iter().any(|note| note.contains("reveille watch"));
     assert!(warned(bench.failover()));
     assert!(!warned(bench.leased(4000).failover()), "whoever knows of a lease renews it");
+}
+
+#[test]
+fn a_host_that_returned_with_the_address_lets_go_of_it_before_it_sleeps() {
+    let mut bench = Bench::new("data: shared-read", "");
+    let row = bench.table.services.get_mut(&db()).unwrap();
+    (row.primary, row.secondary) = (Some(host("h2")), None);
+    let mut returned = answers(Role::Primary);
+    returned.addresses =
+        vec![HeldAddress { device: "eth0".to_owned(), address: "10.0.0.80".parse().unwrap(), prefix: 32 }];
+    bench.facts = [(host("h1"), Ok(returned)), (host("h2"), Ok(answers(Role::Primary)))].into();
+    let plan = bench.planner(Operation::Reprotect).plan().unwrap();
+    assert_eq!(plan.services[0].secondary, Some(host("h1")));
+    let released = step(&plan, "db/h1/quarantine.release");
+    assert!(matches!(released.work, Work::Script(_)));
+    assert!(ends(step(&plan, "db/h1/commit.role")).contains(&"db/h1/quarantine.role"));
+    assert!(!plan.steps.iter().any(|step| step.id.0.starts_with("db/h2/quarantine")));
 }
