@@ -58,7 +58,10 @@ fn sweep_one(args: &SimArgs) -> anyhow::Result<Exit> {
         output::say(&format!("killed at each of {records} records, and nothing went wrong"));
         return Ok(Exit::Done);
     };
-    output::say(&format!("{history}WRONG when killed after record {record}: {}", told.wrong.unwrap_or_default()));
+    output::say(&format!(
+        "{history}WRONG when killed after record {record}: {}",
+        told.wrong.unwrap_or_default()
+    ));
     told.story.iter().for_each(|line| output::say(line));
     Ok(Exit::Undone)
 }
@@ -109,7 +112,10 @@ fn many(common: &Common, args: &SimArgs, seeds: u64) -> anyhow::Result<Exit> {
 fn report(found: &Found) {
     let wrong = found.told.wrong.as_deref().unwrap_or_default();
     output::say(&format!("WRONG at seed {}: {wrong}", found.seed));
-    output::say(&format!("the shortest history in which it is so:\n{}", found.history.to_string().trim_end()));
+    output::say(&format!(
+        "the shortest history in which it is so:\n{}",
+        found.history.to_string().trim_end()
+    ));
     output::say("its story:");
     found.told.story.iter().for_each(|line| output::say(line));
 }

@@ -39,8 +39,12 @@ impl Options {
 impl Job {
     pub(super) async fn address(&self, word: &str, words: &[&str]) -> Result<Said, Gone> {
         let (first, rest) = match word {
-            "address_is" | "address_silent" => words.split_first().map_or(("", words), |(first, rest)| (*first, rest)),
-            "address_renew" => (words.get(1).copied().unwrap_or_default(), words.get(2..).unwrap_or_default()),
+            "address_is" | "address_silent" => {
+                words.split_first().map_or(("", words), |(first, rest)| (*first, rest))
+            }
+            "address_renew" => {
+                (words.get(1).copied().unwrap_or_default(), words.get(2..).unwrap_or_default())
+            }
             _ => ("", words),
         };
         let Some(options) = Options::of(rest) else { return Ok(self.unknown(&[&[word], words].concat())) };

@@ -68,7 +68,9 @@ impl Inside {
                 };
                 (0..u64::from(times)).flat_map(one).collect()
             }),
-            Fault::Freeze(whom) => host(whom).map(|at| span(Change::Freeze(at, true), Change::Freeze(at, false))),
+            Fault::Freeze(whom) => {
+                host(whom).map(|at| span(Change::Freeze(at, true), Change::Freeze(at, false)))
+            }
             Fault::Slow(whom, ms) => {
                 host(whom).map(|at| span(Change::Slow(at, u64::from(ms)), Change::Slow(at, 0)))
             }
@@ -88,7 +90,10 @@ impl Inside {
                 let (from, to) = (Place::Monitor(at), Place::Host(whom));
                 span(Change::Cut(from, to), Change::Mend(from, to))
             }),
-            Fault::PauseMonitor(_) | Fault::KillMonitor(_) | Fault::LoseStore(_) | Fault::MonitorClock(..) => None,
+            Fault::PauseMonitor(_)
+            | Fault::KillMonitor(_)
+            | Fault::LoseStore(_)
+            | Fault::MonitorClock(..) => None,
         };
         changes.unwrap_or_default()
     }

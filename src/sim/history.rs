@@ -106,8 +106,11 @@ fn shape() -> impl Strategy<Value = Shape> {
     let lease = prop_oneof![3 => Just(None), 1 => Just(Some(6))];
     let kind = (data, lease).prop_map(|(data, lease_s)| Kind { data, lease_s });
     let services = prop::collection::vec(kind, 1..=3);
-    (3..=6_usize, services, 0..=6_usize)
-        .prop_map(|(hosts, services, fenced)| Shape { hosts, services, fenced: fenced.saturating_sub(3).min(hosts) })
+    (3..=6_usize, services, 0..=6_usize).prop_map(|(hosts, services, fenced)| Shape {
+        hosts,
+        services,
+        fenced: fenced.saturating_sub(3).min(hosts),
+    })
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -167,7 +170,9 @@ impl fmt::Display for Fault {
             Self::Mute(whom) => write!(f, "{whom}: sshd hangs"),
             Self::Clock(whom, ms) => write!(f, "{whom}: its clock jumps by {ms} ms"),
             Self::KillProgram(whom, service) => write!(f, "{whom}: the program of s{} dies", service + 1),
-            Self::StopProgram(whom, service) => write!(f, "{whom}: the program of s{} is stopped", service + 1),
+            Self::StopProgram(whom, service) => {
+                write!(f, "{whom}: the program of s{} is stopped", service + 1)
+            }
             Self::PauseMonitor(at) => write!(f, "m{} is stopped (SIGSTOP)", at + 1),
             Self::KillMonitor(at) => write!(f, "m{} is killed (SIGKILL)", at + 1),
             Self::UnplugMonitor(at) => write!(f, "m{}: cable pulled", at + 1),

@@ -120,7 +120,8 @@ impl Host {
 
     pub(super) fn facts(&self, now: Ms, wall_ms: u64) -> HostFacts {
         let held = self.held.keys().filter(|address| self.holds(**address, now));
-        let device = |address: &IpAddr| HeldAddress { device: "eth0".to_owned(), address: *address, prefix: 32 };
+        let device =
+            |address: &IpAddr| HeldAddress { device: "eth0".to_owned(), address: *address, prefix: 32 };
         HostFacts {
             load1: self.load,
             cpus: 1,
@@ -145,7 +146,8 @@ impl Share {
             State::Asleep => Some(ProcessFact::Asleep),
             State::Awake => Some(ProcessFact::Awake),
         };
-        let processes = self.processes.iter().filter_map(|(name, process)| Some((name.clone(), fact(process)?)));
+        let processes =
+            self.processes.iter().filter_map(|(name, process)| Some((name.clone(), fact(process)?)));
         Trace { epoch: self.epoch, role: self.role, processes: processes.collect() }
     }
 

@@ -76,7 +76,8 @@ impl Inside {
             let served = self.served(Place::Client, name);
             since(&mut watched.healthy, self.is_healthy(served, &holders), self.now);
             since(&mut watched.down, !matches!(served, Served::By(_)), self.now);
-            let wrong = [self.awake_twice(&mut watched, name, known), self.held_twice(&mut watched, name, &holders)];
+            let wrong =
+                [self.awake_twice(&mut watched, name, known), self.held_twice(&mut watched, name, &holders)];
             wrong.into_iter().flatten().for_each(|wrong| judge.condemn(wrong));
             judge.services[at] = watched;
         }
@@ -118,7 +119,8 @@ impl Inside {
             if let Some(heard) = heard.filter(|heard| *heard + HEARD_MS < self.now) {
                 let (name, other) = (&self.hosts[claimer].name, &self.hosts[holder].name);
                 let ms = self.now - heard;
-                let what = format!("{name} takes the address of {service}, which {other} answers for since {ms} ms");
+                let what =
+                    format!("{name} takes the address of {service}, which {other} answers for since {ms} ms");
                 self.judge.condemn(what);
             }
         }
@@ -177,7 +179,8 @@ impl Inside {
     /// A run is about to take the service off a host.
     pub(super) fn leaves(&mut self, service: &ServiceName, from: &HostName) {
         self.observe();
-        let serves = matches!(self.served(Place::Client, service), Served::By(at) if self.hosts[at].name == *from);
+        let serves =
+            matches!(self.served(Place::Client, service), Served::By(at) if self.hosts[at].name == *from);
         let since = self.judge.services[self.place_of(service)].healthy;
         if let Some(since) = since.filter(|since| serves && *since + HEALTHY_MS < self.now) {
             let ms = self.now - since;
@@ -198,9 +201,8 @@ impl Inside {
         let is_overdue = |(at, name): (usize, &ServiceName)| {
             let down = self.judge.services[at].down?;
             let long = down.max(self.last_fault) + BACK_MS < self.now;
-            (long && self.could_be_back(name, table)).then(|| {
-                format!("{name} could be served, and is not since {} ms", self.now - down)
-            })
+            (long && self.could_be_back(name, table))
+                .then(|| format!("{name} could be served, and is not since {} ms", self.now - down))
         };
         if let Some(wrong) = self.services.keys().enumerate().find_map(is_overdue) {
             self.judge.condemn(wrong);
@@ -232,7 +234,8 @@ impl Inside {
             };
             let fits: Vec<usize> = (0..self.hosts.len()).filter(fit).collect();
             let silent = !self.hosts[primary].up
-                || (0..self.hosts.len()).all(|other| other == primary || !self.net.talk(place, Place::Host(other)));
+                || (0..self.hosts.len())
+                    .all(|other| other == primary || !self.net.talk(place, Place::Host(other)));
             let released = self.shell(*leader, primary) && self.hosts[primary].slow_ms < 200;
             let unheard = silent && known.data != DataPolicy::SharedWrite && fits.len() > 1;
             !fits.is_empty() && (released || unheard) && self.net.talk(*leader, Place::Client)

@@ -40,7 +40,12 @@ pub(super) struct Eyes {
 
 impl Eyes {
     /// Makes one look; `tell` hears everything but the last word.
-    pub(super) async fn look(&self, ask: &Ask, epoch: impl Fn(&ServiceName) -> u64, tell: impl Fn(Sight)) -> Sight {
+    pub(super) async fn look(
+        &self,
+        ask: &Ask,
+        epoch: impl Fn(&ServiceName) -> u64,
+        tell: impl Fn(Sight),
+    ) -> Sight {
         let limit = ask.timeout_ms;
         match &ask.target {
             Target::Service(service) => {
@@ -51,9 +56,12 @@ impl Eyes {
             Target::Sample(host) => Sight::Sample(self.sample(host, limit).await),
             Target::Witness { by, suspect, service } => {
                 let asked = Asked { by, suspect, service: service.as_ref() };
-                let seen = timeout(Duration::from_millis(limit), self.witness(asked, epoch, |said| {
-                    tell(Sight::Testimony(Ok(said)));
-                }));
+                let seen = timeout(
+                    Duration::from_millis(limit),
+                    self.witness(asked, epoch, |said| {
+                        tell(Sight::Testimony(Ok(said)));
+                    }),
+                );
                 Sight::Testimony(seen.await.unwrap_or_else(|_| Err("no answer in time".to_owned())))
             }
             Target::Renewal { service, host } => Sight::Renewed(self.renew(service, host, limit).await),
@@ -106,18 +114,28 @@ impl Eyes {
     }
 
     /// Goes to a host and back.
-    async fn visit<T>(&self, host: &HostName, limit_ms: u64, act: impl FnOnce(&mut Inside, usize) -> T) -> Result<T, String> {
+    async fn visit<T>(
+        &self,
+        host: &HostName,
+        limit_ms: u64,
+        act: impl FnOnce(&mut Inside, usize) -> T,
+    ) -> Result<T, String> {
         let at = self.world.host(host).ok_or("no such host")?;
         let going = async {
             self.wire.connect(at).await.map_err(|lost| lost.to_string())?;
-            let took = self.world.quietly(|inside| 4 + inside.chance.between(0, 8) + inside.hosts[at].slow_ms);
+            let took =
+                self.world.quietly(|inside| 4 + inside.chance.between(0, 8) + inside.hosts[at].slow_ms);
             sleep(Duration::from_millis(took)).await;
             Ok(())
         };
         let late = || Err("timed out".to_owned());
         timeout(Duration::from_millis(limit_ms), going).await.unwrap_or_else(|_| late())?;
         let seen = self.world.quietly(|inside| {
-            if inside.shell(self.from, at) { Ok(act(inside, at)) } else { Err("the link was lost".to_owned()) }
+            if inside.shell(self.from, at) {
+                Ok(act(inside, at))
+            } else {
+                Err("the link was lost".to_owned())
+            }
         });
         if seen.is_err() {
             sleep(Duration::from_millis(limit_ms)).await;
@@ -140,20 +158,28 @@ impl Eyes {
         tell: impl Fn(Testimony),
     ) -> Result<Testimony, String> {
         let suspect = self.world.host(asked.suspect).ok_or("no such host")?;
-        let first = self.visit(asked.by, LISTEN_MS * 2, |inside, by| inside.heard(by, suspect, asked.service)).await?;
+        let first = self
+            .visit(asked.by, LISTEN_MS * 2, |inside, by| inside.heard(by, suspect, asked.service))
+            .await?;
         if first.hears_life() {
             tell(first.clone());
         }
         sleep(Duration::from_millis(LISTEN_MS)).await;
-        let mut last = self.visit(asked.by, LISTEN_MS, |inside, by| {
-            let said = inside.heard(by, suspect, asked.service);
-            if let (Some(service), Some(Heard::Silent { .. })) = (asked.service, &said.address) {
-                inside.leave_note(by, service, epoch(service));
-            }
-            said
-        }).await?;
+        let mut last = self
+            .visit(asked.by, LISTEN_MS, |inside, by| {
+                let said = inside.heard(by, suspect, asked.service);
+                if let (Some(service), Some(Heard::Silent { .. })) = (asked.service, &said.address) {
+                    inside.leave_note(by, service, epoch(service));
+                }
+                said
+            })
+            .await?;
         // An answer stays an answer.
-        for (late, early) in [(&mut last.host, first.host), (&mut last.address, first.address), (&mut last.service, first.service)] {
+        for (late, early) in [
+            (&mut last.host, first.host),
+            (&mut last.address, first.address),
+            (&mut last.service, first.service),
+        ] {
             if matches!(early, Some(Heard::Answered { .. })) {
                 *late = early;
             }
@@ -217,7 +243,11 @@ impl Inside {
     fn heard(&self, by: usize, suspect: usize, service: Option<&ServiceName>) -> Testimony {
         let place = Place::Host(by);
         let answered = |so: bool| {
-            if so { Heard::Answered { detail: "heard".to_owned() } } else { Heard::Silent { for_ms: LISTEN_MS } }
+            if so {
+                Heard::Answered { detail: "heard".to_owned() }
+            } else {
+                Heard::Silent { for_ms: LISTEN_MS }
+            }
         };
         let known = service.and_then(|service| self.services.get(service));
         let address = known.map(|known| {

@@ -29,10 +29,10 @@ mod seek;
 mod shell;
 mod site;
 mod story;
-mod wire;
-mod world;
 #[cfg(test)]
 mod tests;
+mod wire;
+mod world;
 
 pub use history::{Event, Fault, History, Whom};
 pub use hunt::hunt;

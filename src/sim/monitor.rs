@@ -17,8 +17,8 @@ use super::site::Made;
 use super::wire::Wire;
 use super::world::{WALL_MS, World};
 use crate::engine::event::{EventKind, RunEnd};
-use crate::engine::recover::{self, OpenRun, Recovery};
 use crate::engine::record::Origin;
+use crate::engine::recover::{self, OpenRun, Recovery};
 use crate::engine::{self, Interrupt, Late, LatePlan, Reach, RunOptions, Tools, next_attempt};
 use crate::monitor::{Act, ActEnd, ActId, ActOutcome, Core, Effect, Input, Memory, Now};
 use crate::plan::facts::SiteFacts;
@@ -54,10 +54,18 @@ pub(super) struct Monitor {
 
 impl Monitor {
     /// `life` tells its processes apart.
-    pub(super) fn new(at: usize, life: u32, world: &World, made: &Arc<Made>, store: MemStore, broken: Option<Broken>) -> Self {
+    pub(super) fn new(
+        at: usize,
+        life: u32,
+        world: &World,
+        made: &Arc<Made>,
+        store: MemStore,
+        broken: Option<Broken>,
+    ) -> Self {
         let wire = Wire::new(world, Place::Monitor(at));
         let eyes = Eyes { world: world.clone(), from: Place::Monitor(at), wire };
-        let holder = Holder { who: "sim".to_owned(), pid: life, host: format!("m{}", at + 1), ..Holder::default() };
+        let holder =
+            Holder { who: "sim".to_owned(), pid: life, host: format!("m{}", at + 1), ..Holder::default() };
         Self {
             at,
             world: world.clone(),
@@ -72,10 +80,13 @@ impl Monitor {
 
     /// Sets every service up, as a person would.
     pub(super) async fn deploy(&self) {
-        let Ok(lease) = self.store.acquire(self.holder.clone(), Duration::from_mins(10)).await else { return };
+        let Ok(lease) = self.store.acquire(self.holder.clone(), Duration::from_mins(10)).await else {
+            return;
+        };
         for service in self.made.services.keys() {
             let facts = self.gather().await;
-            self.act(&Act { services: vec![service.clone()], ..bare(Operation::Deploy) }, facts, &lease).await;
+            self.act(&Act { services: vec![service.clone()], ..bare(Operation::Deploy) }, facts, &lease)
+                .await;
         }
         let _ = self.store.release(&lease).await;
     }
@@ -172,8 +183,11 @@ impl Monitor {
 
     async fn see_to(&self, open: &OpenRun, lease: &Lease) {
         self.tell(&format!("sees to the {} that was cut short", open.plan.operation.as_str()));
-        let decisions: Vec<(ServiceName, Recovery)> =
-            open.services.iter().map(|service| (service.clone(), recover::decide(&open.story, service))).collect();
+        let decisions: Vec<(ServiceName, Recovery)> = open
+            .services
+            .iter()
+            .map(|service| (service.clone(), recover::decide(&open.story, service)))
+            .collect();
         let backward: BTreeSet<ServiceName> = decisions
             .iter()
             .filter(|(_, recovery)| matches!(recovery, Recovery::Unwind { .. }))
@@ -193,12 +207,14 @@ impl Monitor {
     }
 
     async fn unwind(&self, open: &OpenRun, services: &BTreeSet<ServiceName>, lease: &Lease) {
-        let (Ok(table), facts, Some(first)) = (self.store.load().await, SiteFacts::new(), services.first()) else {
+        let (Ok(table), facts, Some(first)) = (self.store.load().await, SiteFacts::new(), services.first())
+        else {
             return;
         };
         let request = Request::bare(open.plan.operation, first.clone());
         let secrets = Map::new();
-        let planner = Planner { site: &self.made.site, table: &table, facts: &facts, secrets: &secrets, request };
+        let planner =
+            Planner { site: &self.made.site, table: &table, facts: &facts, secrets: &secrets, request };
         let late = LatePlan { plan: &open.plan, planner };
         let (sender, _events) = unbounded_channel();
         let interrupt = Interrupt::under(lease.clone());
@@ -219,13 +235,7 @@ impl Monitor {
     }
 
     fn tools<'a>(&'a self, late: &'a dyn Late) -> Tools<'a> {
-        Tools {
-            transport: &self.eyes.wire,
-            store: &self.store,
-            prober: &self.eyes,
-            fencer: &self.eyes,
-            late,
-        }
+        Tools { transport: &self.eyes.wire, store: &self.store, prober: &self.eyes, fencer: &self.eyes, late }
     }
 
     /// Plans and runs until it is done or nothing is left to try.
@@ -247,8 +257,13 @@ impl Monitor {
             };
             let table = reconcile(&table, &facts);
             let secrets = Map::new();
-            let planner =
-                || Planner { site: &self.made.site, table: &table, facts: &facts, secrets: &secrets, request: request.clone() };
+            let planner = || Planner {
+                site: &self.made.site,
+                table: &table,
+                facts: &facts,
+                secrets: &secrets,
+                request: request.clone(),
+            };
             let mut plan = match planner().plan() {
                 Ok(plan) => plan,
                 Err(_) if attempt > 0 => return ended,

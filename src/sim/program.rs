@@ -60,8 +60,7 @@ impl Program {
                     self.steps.push(Step::default());
                 }
             } else if line == "(" {
-                let body: Vec<&str> =
-                    lines.by_ref().take_while(|line| !line.starts_with(") 9>&-")).collect();
+                let body: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with(") 9>&-")).collect();
                 let words = body.into_iter().map(split).collect::<Result<Vec<_>, _>>()?;
                 let step = self.steps.last_mut().ok_or("a body before the first step")?;
                 match part {

@@ -157,7 +157,8 @@ impl Telling {
 
     fn start(&mut self, at: usize) -> Process {
         self.lives += 1;
-        let monitor = Monitor::new(at, self.lives, &self.world, &self.made, self.store.another_way(), self.broken);
+        let monitor =
+            Monitor::new(at, self.lives, &self.world, &self.made, self.store.another_way(), self.broken);
         let gate = Gate::default();
         let task = spawn_local(Gated { gate: gate.clone(), inside: Box::pin(monitor.clone().run()) });
         Process { monitor, gate, task }

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::host::{Host, Ms, Share};
 use super::program::{Program, Step, Words};
 use super::world::{Inside, World};
-use crate::module::guard::STALE;
 use crate::module::NEEDS_ACTION;
+use crate::module::guard::STALE;
 use crate::transport::Line;
 
 /// How long the guard waits for scripts of an older epoch.
@@ -114,7 +114,8 @@ impl Job {
         let (service, epoch) = (&self.program.service, self.program.epoch);
         self.nap(1).await?;
         if !self.program.writes {
-            let found = self.with(|host| host.shares.get(service).map(|share| share.epoch).unwrap_or_default())?;
+            let found =
+                self.with(|host| host.shares.get(service).map(|share| share.epoch).unwrap_or_default())?;
             return Ok(self.refuse(found.0));
         }
         let deadline = self.world.now() + GUARD_WAIT_MS;

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use super::world::Known;
 use crate::monitor::{Config, Wishes};
-use crate::site::{Site, check};
 use crate::site::diagnostic::Severity;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::load::LoadOptions;
+use crate::site::{Site, check};
 
 /// What a site has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

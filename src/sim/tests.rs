@@ -9,7 +9,12 @@ fn nothing_goes_wrong_that_must_not() {
     let mut sites = Sites::default();
     for seed in 0..100 {
         if let Some(found) = SEARCH.seek(seed, &mut sites).unwrap() {
-            panic!("seed {seed}: {}\n{}{}", found.told.wrong.unwrap(), found.history, found.told.story.join("\n"));
+            panic!(
+                "seed {seed}: {}\n{}{}",
+                found.told.wrong.unwrap(),
+                found.history,
+                found.told.story.join("\n")
+            );
         }
     }
 }

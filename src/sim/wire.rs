@@ -52,7 +52,11 @@ impl Wire {
 
     fn set_warm(&self, host: usize, warm: bool) {
         let mut all = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
-        if warm { all.insert(host) } else { all.remove(&host) };
+        if warm {
+            all.insert(host)
+        } else {
+            all.remove(&host)
+        };
     }
 
     fn is_warm(&self, host: usize) -> bool {
@@ -80,7 +84,8 @@ impl Wire {
             sleep(LOOK).await;
         }
         let login = if self.is_warm(host) { 0 } else { LOGIN_MS };
-        let (way, slow) = self.world.quietly(|inside| (inside.chance.between(1, 4), inside.hosts[host].slow_ms));
+        let (way, slow) =
+            self.world.quietly(|inside| (inside.chance.between(1, 4), inside.hosts[host].slow_ms));
         sleep(Duration::from_millis(way + login + slow)).await;
         self.set_warm(host, true);
         Ok(())

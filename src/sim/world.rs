@@ -67,7 +67,12 @@ pub(super) enum Served {
 
 impl World {
     /// Must be made within a runtime whose clock is paused.
-    pub(super) fn new(seed: u64, hosts: Vec<HostName>, services: BTreeMap<ServiceName, Known>, monitors: usize) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        hosts: Vec<HostName>,
+        services: BTreeMap<ServiceName, Known>,
+        monitors: usize,
+    ) -> Self {
         let judge = Judge::new(services.len(), hosts.len());
         let inside = Inside {
             now: 0,

@@ -247,7 +247,8 @@ impl Fuse {
 
     /// Whether this record was the last.
     fn burn(&self) -> bool {
-        let last = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) == Ok(1);
+        let last =
+            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) == Ok(1);
         if last {
             (self.kill)();
         }

@@ -42,7 +42,10 @@ struct Inside {
 
 impl std::fmt::Debug for Inside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inside").field("table", &self.table).field("tenure", &self.tenure).finish_non_exhaustive()
+        f.debug_struct("Inside")
+            .field("table", &self.table)
+            .field("tenure", &self.tenure)
+            .finish_non_exhaustive()
     }
 }
 

@@ -9,11 +9,11 @@ use super::super::record::Record;
 use super::super::rig::{Ran, Rig, host, plan, sets, step, web};
 use super::super::script::Reach;
 use super::{commit, gives_up, hopeful};
-use crate::store::Store;
 use crate::module::fence::{Device, Fence};
 use crate::plan::{Plan, PlanStep, StepRef, Wait, Work};
 use crate::site::inventory::{Confirms, FenceAction};
 use crate::site::playbook::EvidenceKind::{self, Fenced, LeaseExpired, LinkSilent, Released};
+use crate::store::Store;
 
 fn waits(name: &str, at_most_ms: u64, or_end_of: &[&str]) -> PlanStep {
     let or_end_of = or_end_of.iter().map(|step| StepRef(format!("web/{step}"))).collect();
