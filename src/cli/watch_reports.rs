@@ -17,7 +17,7 @@ use super::output;
 use super::session::{self, Session};
 use crate::monitor::view::View;
 use crate::monitor::{Happening, Told};
-use crate::notice::{Context, Deliveries, Notifier};
+use crate::notice::{Context, Deliveries, Notifier, PAUSES};
 use crate::report::Volume;
 use crate::report::watch::{Apart, Live, Look, WatchJson, WatchLines, WatchReport, terminal_size};
 use crate::store::History;
@@ -161,6 +161,7 @@ fn context(session: &Session) -> Context {
         root: session.site.root.clone(),
         host: session::origin().host,
         secrets: secrets.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        pauses: PAUSES,
         redact: session.redact_fn(),
     }
 }

@@ -20,6 +20,9 @@ const LIGHTER: f64 = 0.7;
 /// When no host could take a service, the pool is asked again after this.
 const NOBODY_MS: u64 = 5_000;
 
+/// How long a hook that said no is not asked again.
+const VETOED_MS: u64 = 60_000;
+
 /// A plan that was only written down is not written again before.
 const PLANNED_MS: u64 = 60_000;
 
@@ -251,8 +254,9 @@ impl Core {
                 let (services, file) = (act.services, file.clone());
                 return self.tell(Happening::Planned { services, operation: act.operation, file });
             }
+            // That it is held says the same.
+            ActOutcome::Vetoed { .. } => return,
             ActOutcome::NoCandidate { because }
-            | ActOutcome::Vetoed { because }
             | ActOutcome::EvidenceMissing { because }
             | ActOutcome::Undone { because }
             | ActOutcome::Stuck { because }

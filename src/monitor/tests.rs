@@ -53,6 +53,8 @@ struct Site {
     acts: Vec<(u64, Act)>,
     told: Vec<String>,
     answer_act: bool,
+    /// A hook forbids every move.
+    forbidden: bool,
     data: DataPolicy,
 }
 
@@ -118,6 +120,7 @@ impl Site {
             acts: Vec::new(),
             told: Vec::new(),
             answer_act: true,
+            forbidden: false,
             data: DataPolicy::SharedRead,
         }
     }
@@ -254,6 +257,11 @@ impl Site {
     fn act(&mut self, act: &Act) {
         self.acts.push((self.now.mono_ms, act.clone()));
         if !self.answer_act {
+            return;
+        }
+        if self.forbidden {
+            let outcome = ActOutcome::Vetoed { because: "not now".to_owned() };
+            self.input(Input::Ended { act: act.act, end: ActEnd { run: None, outcome, moved: vec![] } });
             return;
         }
         let mut well = self.hosts.iter().filter(|(_, is)| **is == Is::Well).map(|(name, _)| name.clone());
@@ -482,4 +490,23 @@ fn grace_only_looks() {
     site.run(4_000);
     assert_eq!(site.operations()[0], Operation::Failover);
     assert_eq!(site.data, DataPolicy::SharedRead);
+}
+
+#[test]
+fn what_a_hook_forbids_is_held_and_asked_again_later() {
+    let mut site = Site::new();
+    site.run(5_000);
+    site.forbidden = true;
+    site.set("h1", Is::Dead);
+    site.run(30_000);
+    assert_eq!(site.operations(), [Operation::Failover], "asked once: {:#?}", site.told);
+    let held = site.core.view().services[0].held.clone().unwrap();
+    assert!(
+        matches!(&held.blockers[..], [Blocker::Vetoed { because, .. }] if because == "not now"),
+        "{held:?}"
+    );
+    assert!(!site.told.iter().any(|told| told.contains("failed")), "{:#?}", site.told);
+    site.forbidden = false;
+    site.run(40_000);
+    assert_eq!((site.primary(), site.verdict()), (host("h2"), Verdict::Ok), "{:#?}", site.told);
 }

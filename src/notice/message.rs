@@ -1,6 +1,7 @@
 //! One happening as it is sent, and what the texts of a notice may read of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -8,6 +9,9 @@ use crate::monitor::Told;
 use crate::report::watch::Line;
 use crate::site::source::Sp;
 use crate::template::{Vars, render};
+
+/// [`Context::pauses`] where there is no reason for others.
+pub const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 
 /// What all notices of a site share.
 #[derive(Clone)]
@@ -20,6 +24,8 @@ pub struct Context {
     pub host: String,
     /// By name; texts may read them.
     pub secrets: Map<String, Value>,
+    /// Between one attempt and the next; there is one attempt more.
+    pub pauses: [Duration; 2],
     /// Takes what must not be shown out of a text.
     pub redact: Arc<dyn Fn(&str) -> String + Send + Sync>,
 }

@@ -14,5 +14,5 @@ mod target;
 mod tests;
 mod webhook;
 
-pub use message::Context;
+pub use message::{Context, PAUSES};
 pub use notifier::{Deliveries, Notifier};

@@ -15,9 +15,6 @@ use super::webhook::Hook;
 use crate::monitor::{Happening, Told};
 use crate::site::notice::Notice;
 
-/// Between two attempts.
-const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
-
 /// What happens within this time is one mail.
 const TOGETHER: Duration = Duration::from_secs(1);
 
@@ -83,7 +80,7 @@ impl Target {
     }
 
     async fn deliver(&self, messages: &[Message]) -> Result<(), String> {
-        let mut pauses = PAUSES.into_iter();
+        let mut pauses = self.context.pauses.into_iter();
         loop {
             let limit = self.notice.timeout.0;
             let tried = timeout(limit, self.send(messages)).await;

@@ -31,13 +31,19 @@ pub(super) struct Beside<'a> {
 impl Field {
     /// Plans and runs until it is done or nothing is left to try. The caller holds the lease.
     pub(super) async fn act(&self, act: &Act, facts: SiteFacts, beside: Beside<'_>) -> ActEnd {
+        if let Err(because) = self.hook_before(act).await {
+            let because = (self.redact)(&because);
+            return ActEnd { run: None, outcome: ActOutcome::Vetoed { because }, moved: Vec::new() };
+        }
+        let ended = self.try_hosts(act, facts, beside).await;
+        self.hook_after(act, &ended);
+        ended
+    }
+
+    async fn try_hosts(&self, act: &Act, facts: SiteFacts, beside: Beside<'_>) -> ActEnd {
         let mut request = request(act);
         let mut facts = facts;
         let mut ended = ActEnd { run: None, outcome: ActOutcome::Done, moved: Vec::new() };
-        if let Err(because) = self.before(act).await {
-            return ActEnd { outcome: ActOutcome::Vetoed { because }, ..ended };
-        }
-        let ended = self.attempts(act, facts, beside).await;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 facts = self.gather().await;

@@ -11,6 +11,7 @@ mod act;
 mod drive;
 mod field;
 mod gateway;
+mod hook;
 mod lead;
 mod look;
 mod peek;

@@ -30,7 +30,7 @@ enum Purity {
     Free,
 }
 
-const ROOMS: [Room; 17] = [
+const ROOMS: [Room; 18] = [
     Room { name: "template", may_name: &[], purity: Purity::Pure },
     Room { name: "site", may_name: &["template"], purity: Purity::Files },
     Room { name: "module", may_name: &["site", "template"], purity: Purity::Pure },
@@ -57,7 +57,17 @@ const ROOMS: [Room; 17] = [
     },
     Room {
         name: "watch",
-        may_name: &["site", "module", "plan", "monitor", "transport", "store", "probe", "engine"],
+        may_name: &[
+            "site",
+            "module",
+            "plan",
+            "monitor",
+            "transport",
+            "store",
+            "probe",
+            "engine",
+            "notice::program",
+        ],
         purity: Purity::Free,
     },
     // What a run looks like is decided from its events alone, so that every report can be made from a journal too; what
@@ -76,6 +86,21 @@ const ROOMS: [Room; 17] = [
             "plan::status",
             "plan::table",
             "site::id",
+        ],
+        purity: Purity::Free,
+    },
+    Room {
+        name: "notice",
+        may_name: &[
+            "site::notice",
+            "site::source",
+            "site::id",
+            "template",
+            "monitor::Told",
+            "monitor::Happening",
+            "monitor::Gravity",
+            "probe::Group",
+            "report::watch",
         ],
         purity: Purity::Free,
     },
@@ -116,6 +141,7 @@ const ROOMS: [Room; 17] = [
             "engine",
             "watch",
             "report",
+            "notice",
             "web",
             "lab",
             "sim",
@@ -149,8 +175,8 @@ const OWNED: [(&str, &[&str]); 10] = [
     ("minijinja", &["template"]),
     ("annotate_snippets", &["site"]),
     ("openssh", &["transport"]),
-    ("reqwest", &["probe"]),
-    ("rustls", &["probe"]),
+    ("reqwest", &["probe", "notice"]),
+    ("rustls", &["probe", "notice"]),
     ("surge_ping", &["probe"]),
     ("hyper", &["web"]),
     ("indicatif", &["report"]),
