@@ -30,6 +30,9 @@ const LATE_MS: u64 = 400;
 /// How long a host that fell silent still counts among those that should answer.
 const LATELY_MS: u64 = 60_000;
 
+/// Acts per service after which a single round ends, whatever it leaves to be protected.
+const ROUND_ACTS: u64 = 3;
+
 /// Hosts asked whether it is us.
 const ASKED: usize = 16;
 
@@ -140,7 +143,8 @@ impl Core {
     pub fn is_round_done(&self) -> bool {
         self.is_idle()
             && self.is_looked_at()
-            && self.services.keys().all(|name| !self.is_to_be_protected(name))
+            && (self.acts > ROUND_ACTS * self.services.len() as u64
+                || self.services.keys().all(|name| !self.is_to_be_protected(name)))
     }
 
     /// Whether everything was looked at, and everything found was looked into.

@@ -325,8 +325,15 @@ fn cron_takes_over_and_what_it_decided_can_be_decided_again() {
         assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""), "all is well");
     }
     world.lab.cut("h1", Cut::Carrier).unwrap();
-    let said = world.ok(&once);
-    assert!(said.out.contains("host-down"), "{said:?}");
+    // A busy machine may cost a call: witnesses that could not tell in time are asked again by the next.
+    let calls: Vec<_> = (0..5)
+        .map(|_| world.run(&once))
+        .scan(false, |over, said| (!std::mem::replace(over, said.code == 0)).then_some(said))
+        .collect();
+    let said = calls.last().unwrap();
+    assert_eq!(said.code, 0, "{calls:#?}");
+    assert!(calls[0].out.contains("host-down"), "{calls:#?}");
+    assert!(calls.iter().all(|said| [0, 9].contains(&said.code)), "{calls:#?}");
     assert_eq!(world.served_by().as_deref(), Some("h2"));
     assert_eq!(world.web()["state"], "protected");
     // A pause keeps the next one where it is, and cron says so.
