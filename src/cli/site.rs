@@ -13,7 +13,10 @@ use crate::site::load::LoadOptions;
 /// The site's folder: `--site`, or the nearest one from the working directory upwards.
 pub fn root(common: &Common) -> Result<PathBuf, Failure> {
     if let Some(root) = &common.site {
-        return Ok(root.clone());
+        let is_there = root.is_dir();
+        return is_there.then(|| root.clone()).ok_or_else(|| {
+            Failure::words(Exit::InvalidSite, format!("there is no folder {}", root.display()))
+        });
     }
     let here = std::env::current_dir().map_err(Failure::internal)?;
     let found = Site::find(&here).ok_or_else(|| {

@@ -34,6 +34,9 @@ const LATELY_MS: u64 = 60_000;
 /// So long without a word from any host, a monitor should let another lead.
 const CUT_OFF_MS: u64 = 4_000;
 
+/// Acts per service after which a single round ends, whatever it leaves to be protected.
+const ROUND_ACTS: u64 = 3;
+
 /// Hosts asked whether it is us.
 const ASKED: usize = 16;
 
@@ -147,7 +150,8 @@ impl Core {
     pub fn is_round_done(&self) -> bool {
         self.is_idle()
             && self.is_looked_at()
-            && self.services.keys().all(|name| !self.is_to_be_protected(name))
+            && (self.acts > ROUND_ACTS * self.services.len() as u64
+                || self.services.keys().all(|name| !self.is_to_be_protected(name)))
     }
 
     /// Whether everything was looked at, and everything found was looked into.

@@ -62,13 +62,13 @@ impl Core {
         })
     }
 
-    /// Whether it lacks protection, and nothing is in the way of trying.
+    /// Whether it lacks protection, and nothing is in the way of trying, now or in a moment.
     pub(super) fn is_to_be_protected(&self, name: &ServiceName) -> bool {
         let (Some(service), Some(primary)) = (self.services.get(name), self.primary(name)) else {
             return false;
         };
         matches!(service.verdict, Verdict::Ok | Verdict::Overloaded)
-            && service.copy.retry_ms <= self.now.mono_ms
+            && !service.copy.has_failed()
             && self.lack_of(name).is_some()
             && self.standing(name, service, std::slice::from_ref(primary)).is_empty()
     }

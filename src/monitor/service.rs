@@ -85,6 +85,11 @@ impl SleepingCopy {
         self.backoff_ms
     }
 
+    /// Whether the last attempt failed, and nothing changed since.
+    pub fn has_failed(&self) -> bool {
+        self.backoff_ms > 0
+    }
+
     /// An attempt went well: what hosts said before it is old.
     pub fn rest(&mut self, now_ms: u64) {
         self.backoff_ms = 0;

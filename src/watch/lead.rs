@@ -83,7 +83,7 @@ impl Watch {
                 Standing::Stopped => return Ok(Ended::Done { view: None }),
             };
             let keeper = Keeper::new(Arc::clone(&self.field.store), lease.clone());
-            let led = self.lead(&lease).await;
+            let led = Box::pin(self.lead(&lease)).await;
             keeper.release().await;
             let (stop, core) = led?;
             if stop == Stop::Asked || stop == Stop::RoundDone {
@@ -149,7 +149,7 @@ impl Watch {
         self.supervisor.ready(&format!("leads, term {}", lease.term()));
         let remembered = self.remembered().await;
         // Each of these ends in its own time, or is held up by a store that is.
-        self.supervisor.alive_beside(self.take_stock(lease)).await?;
+        self.supervisor.alive_beside(Box::pin(self.take_stock(lease))).await?;
         let table = self.field.table().await?;
         let drive = Drive {
             field: Arc::clone(&self.field),

@@ -69,7 +69,8 @@ impl Supervisor {
 
     /// Waits for something that has a deadline of its own, and gives signs of life meanwhile.
     pub async fn alive_beside<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut turn = tokio::time::interval(self.every.unwrap_or(Duration::from_secs(3600)));
+        let Some(every) = self.every else { return work.await };
+        let mut turn = tokio::time::interval(every);
         tokio::pin!(work);
         loop {
             tokio::select! {

@@ -179,6 +179,26 @@ impl World {
     }
 }
 
+/// A takeover by cron and one that was held, recorded here; `REVEILLE_UPDATE` records it anew.
+const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/recordings/cron.jsonl");
+
+#[test]
+fn an_old_recording_is_decided_the_same() {
+    let text = std::fs::read_to_string(RECORDING).unwrap();
+    let mut replay = reveille::watch::Replay::default();
+    let mut acts = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let replayed = replay.line(line).unwrap_or_else(|parted| panic!("line {}: {parted:?}", number + 1));
+        if let reveille::watch::Replayed::Same { effects, .. } = replayed {
+            acts.extend(effects.into_iter().filter_map(|effect| match effect {
+                reveille::monitor::Effect::Act(act) => Some(act.operation),
+                _ => None,
+            }));
+        }
+    }
+    assert_eq!(acts.first(), Some(&reveille::plan::Operation::Failover), "{acts:?}");
+}
+
 const VERDICT: &str = "service-verdict";
 
 #[test]
@@ -341,8 +361,15 @@ fn cron_takes_over_and_what_it_decided_can_be_decided_again() {
         assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""), "all is well");
     }
     world.lab.cut("h1", Cut::Carrier).unwrap();
-    let said = world.ok(&once);
-    assert!(said.out.contains("host-down"), "{said:?}");
+    // A busy machine may cost a call: witnesses that could not tell in time are asked again by the next.
+    let calls: Vec<_> = (0..5)
+        .map(|_| world.run(&once))
+        .scan(false, |over, said| (!std::mem::replace(over, said.code == 0)).then_some(said))
+        .collect();
+    let said = calls.last().unwrap();
+    assert_eq!(said.code, 0, "{calls:#?}");
+    assert!(calls[0].out.contains("host-down"), "{calls:#?}");
+    assert!(calls.iter().all(|said| [0, 9].contains(&said.code)), "{calls:#?}");
     assert_eq!(world.served_by().as_deref(), Some("h2"));
     assert_eq!(world.web()["state"], "protected");
     // A pause keeps the next one where it is, and cron says so.
@@ -356,6 +383,9 @@ fn cron_takes_over_and_what_it_decided_can_be_decided_again() {
         ["host-down", "no failover although it should be, because", "`reveille resume`", "next primary"]
     {
         assert!(explained.contains(words), "{words}: {explained}");
+    }
+    if std::env::var_os("REVEILLE_UPDATE").is_some() {
+        std::fs::copy(&recording, RECORDING).unwrap();
     }
     // The same decisions from the same inputs; other inputs, others.
     let again = world.ok(&["replay", recording.to_str().unwrap()]).out;
@@ -381,12 +411,17 @@ fn a_drill_wakes_the_copy_and_puts_it_back_to_sleep() {
     assert!(said.out.contains("web: the copy on h2 was awake within "), "{said:?}");
     let web = world.web();
     assert_eq!((&web["state"], &web["secondary"]), (&"protected".into(), &"h2".into()));
-    // A copy that does not answer fails its drill, and sleeps all the same.
+    // One that was killed in its sleep does not wake. Where a frozen process dies at once it is not even tried.
     world.lab.sh("h2", "pkill -KILL apache2").unwrap();
-    let refused = world.run(&["drill", "wake", "web"]);
-    assert_eq!(refused.code, 64, "{refused:?}");
-    assert!(refused.err.contains("the copy on h2 is not asleep"), "{refused:?}");
-    world.ok(&["reprotect", "web"]);
+    let dead = world.run(&["drill", "wake", "web"]);
+    if dead.code == 64 {
+        assert!(dead.err.contains("the copy on h2 is not asleep"), "{dead:?}");
+        world.ok(&["reprotect", "web"]);
+    } else {
+        assert_eq!(dead.code, 2, "{dead:?}");
+        assert!(dead.out.contains("did not wake"), "{dead:?}");
+    }
+    assert_eq!(world.web()["state"], "protected", "{dead:?}");
     let copy = world.web()["secondary"].as_str().unwrap().to_owned();
     for step in [format!("web/{copy}/wake.resume=failed-after"), "web/-/prove.page=failed".to_owned()] {
         let failed = world.run(&["drill", "wake", "web", "--inject", &step]);
