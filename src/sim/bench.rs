@@ -151,6 +151,7 @@ fn config(hosts: &[HostName], services: &[ServiceName]) -> Config {
         host_interval_ms: 1000,
         grace_ms: 2000,
         gateway: false,
+        own: std::collections::BTreeSet::new(),
         fenceable: BTreeSet::new(),
     }
 }
