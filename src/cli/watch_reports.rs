@@ -57,7 +57,7 @@ impl Reports {
         let mut files: Vec<Box<dyn WatchReport>> = vec![Box::new(kept)];
         let (lost, losses) = unbounded_channel();
         let notices = session.site.settings.notices.iter().map(|notice| notice.value.clone());
-        let (notifier, deliveries) = Notifier::start(notices, context(session), lost);
+        let (notifier, deliveries) = Notifier::start(notices, context(session), &lost);
         files.push(Box::new(notifier));
         let mut server = None;
         if let Some(listen) = args.listen {

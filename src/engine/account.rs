@@ -133,7 +133,7 @@ impl Account {
 
     fn hear(&mut self, record: &Record, at_ms: u64, steps: &mut IndexMap<StepRef, OfStep>) {
         match record.clone() {
-            Record::RunStarted { .. } => {}
+            Record::RunStarted { .. } | Record::UndoIntent { .. } => {}
             Record::StepIntent { steps: sent } => {
                 for intent in sent {
                     if let Some(step) = steps.get_mut(&intent.step) {
@@ -158,7 +158,6 @@ impl Account {
                     steps.into_iter().map(|step| Undone { step, ok: None, detail: String::new() }).collect();
                 self.undo.push(Undo { service, at_ms, because, steps });
             }
-            Record::UndoIntent { .. } => {}
             Record::UndoOutcome { step, ok, detail } => {
                 let of = |undo: &&mut Undone| undo.step == step;
                 if let Some(undone) = self.undo.iter_mut().flat_map(|undo| &mut undo.steps).find(of) {

@@ -249,13 +249,12 @@ impl Core {
             self.touch_at(Owner::Service(name.clone()), self.now.mono_ms);
         }
         let because = match &end.outcome {
-            ActOutcome::Done => return,
             ActOutcome::Planned { file } => {
                 let (services, file) = (act.services, file.clone());
                 return self.tell(Happening::Planned { services, operation: act.operation, file });
             }
-            // That it is held says the same.
-            ActOutcome::Vetoed { .. } => return,
+            // What was vetoed is told as held.
+            ActOutcome::Done | ActOutcome::Vetoed { .. } => return,
             ActOutcome::NoCandidate { because }
             | ActOutcome::EvidenceMissing { because }
             | ActOutcome::Undone { because }

@@ -104,6 +104,12 @@ pub enum Happening {
         service: ServiceName,
         holds: String,
     },
+    /// It holds it no longer.
+    Cleaned {
+        host: HostName,
+        service: ServiceName,
+        held: String,
+    },
     /// A host knows a newer epoch than the table: somebody else acted.
     Newer {
         host: HostName,
@@ -146,6 +152,7 @@ impl Happening {
             | Self::Began { .. }
             | Self::Moved { .. }
             | Self::Planned { .. }
+            | Self::Cleaned { .. }
             | Self::Newer { .. } => Gravity::Notice,
             Self::ServiceVerdict { verdict, .. } | Self::HostVerdict { verdict, .. } => match verdict {
                 Verdict::Ok => Gravity::Info,
@@ -169,6 +176,7 @@ impl Happening {
             | Self::Unprotected { service, .. }
             | Self::Protected { service, .. }
             | Self::Stray { service, .. }
+            | Self::Cleaned { service, .. }
             | Self::Newer { service, .. }
             | Self::RenewalFailed { service, .. } => vec![service],
             _ => Vec::new(),
@@ -237,6 +245,7 @@ impl std::fmt::Display for Happening {
             Self::Stray { host, service, holds } => {
                 write!(f, "{host} has no right to {holds} of {service}: it is taken off")
             }
+            Self::Cleaned { host, service, held } => write!(f, "{host} no longer holds {held} of {service}"),
             Self::Newer { host, service, epoch, .. } => {
                 write!(
                     f,

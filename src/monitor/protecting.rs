@@ -137,7 +137,9 @@ impl Core {
                     self.reconcile();
                 }
                 None if known => {
-                    self.strays.remove(&name);
+                    if let Some(Stray { host, holds: held }) = self.strays.remove(&name) {
+                        self.tell(Happening::Cleaned { host, service: name, held });
+                    }
                 }
                 _ => {}
             }

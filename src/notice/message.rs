@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::monitor::Told;
 use crate::report::watch::Line;
+use crate::site::id::ServiceName;
 use crate::site::source::Sp;
 use crate::template::{Vars, render};
 
@@ -65,7 +66,7 @@ impl Message {
     }
 
     fn services(&self) -> Vec<&str> {
-        self.told.what.services().into_iter().map(|service| service.as_str()).collect()
+        self.told.what.services().into_iter().map(ServiceName::as_str).collect()
     }
 
     /// A text of the settings, with what it reads put in.

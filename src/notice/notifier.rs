@@ -39,7 +39,7 @@ impl Notifier {
     pub fn start(
         notices: impl IntoIterator<Item = Notice>,
         context: Context,
-        lost: UnboundedSender<Told>,
+        lost: &UnboundedSender<Told>,
     ) -> (Self, Deliveries) {
         let context = Arc::new(context);
         let mut tasks = JoinSet::new();

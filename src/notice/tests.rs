@@ -50,13 +50,15 @@ struct Bench {
 impl Bench {
     fn new(yaml: &str, root: &Path) -> Self {
         let (lost, losses) = unbounded_channel();
-        let (notifier, deliveries) = Notifier::start(notices(yaml), context(root), lost);
+        let (notifier, deliveries) = Notifier::start(notices(yaml), context(root), &lost);
         Self { notifier: Some(notifier), deliveries, lost: losses }
     }
 
     fn tell(&mut self, all: &[Told]) -> &mut Self {
         let notifier = self.notifier.as_mut().unwrap();
-        all.iter().for_each(|one| notifier.told(one));
+        for one in all {
+            notifier.told(one);
+        }
         self
     }
 
@@ -193,7 +195,7 @@ async fn a_command_gets_the_happening_in_every_way_there_is() {
     let mut bench = Bench::new(&yaml, folder.path());
     let nasty =
         told(json!({ "happening": "unprotected", "service": "web", "because": "$(touch evil) `x` 'y'" }));
-    bench.tell(&[nasty.clone()]);
+    bench.tell(std::slice::from_ref(&nasty));
     assert_eq!(bench.end().await, Vec::<String>::new());
     let out = std::fs::read_to_string(folder.path().join("out")).unwrap();
     let lines: Vec<&str> = out.lines().collect();

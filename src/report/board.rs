@@ -105,6 +105,7 @@ fn is_deed(what: &Happening) -> bool {
             | Happening::Failed { .. }
             | Happening::Planned { .. }
             | Happening::Stray { .. }
+            | Happening::Cleaned { .. }
     )
 }
 

@@ -93,7 +93,9 @@ pub(crate) fn story() -> Vec<Told> {
 
 pub(crate) fn board() -> Board {
     let mut board = Board::default();
-    story().iter().for_each(|told| board.told(told));
+    for told in &story() {
+        board.told(told);
+    }
     board.view(&view());
     board
 }

@@ -145,13 +145,12 @@ fn config(hosts: &[HostName], services: &[ServiceName]) -> Config {
         lease_ms: None,
     };
     Config {
-        own: std::collections::BTreeSet::new(),
+        own: BTreeSet::new(),
         services: services.iter().map(|name| (name.clone(), watched.clone())).collect(),
         hosts: hosts.to_vec(),
         host_interval_ms: 1000,
         grace_ms: 2000,
         gateway: false,
-        own: std::collections::BTreeSet::new(),
         fenceable: BTreeSet::new(),
     }
 }

@@ -227,8 +227,8 @@ impl Monitor {
         let Ok(table) = self.store.load().await else { return };
         let table = reconcile(&table, &facts);
         let moved = to.is_some() && table.services.get(&service).is_some_and(|row| row.primary == to);
-        let moves = matches!(operation, Operation::Failover | Operation::Switchover);
-        let operation = if moves && moved { Operation::Deploy } else { operation };
+        let is_a_move = matches!(operation, Operation::Failover | Operation::Switchover);
+        let operation = if is_a_move && moved { Operation::Deploy } else { operation };
         let act = Act { services: vec![service], ..bare(operation) };
         let end = self.act(&act, facts, lease).await;
         self.tell(&format!("finished: {:?}", end.outcome));

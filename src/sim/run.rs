@@ -14,7 +14,7 @@ use super::history::{CALM_MS, Fault, HEALED_MS, History, QUIET_MS};
 use super::host::Ms;
 use super::monitor::Monitor;
 use super::site::{self, Made};
-use super::world::World;
+use super::world::{Inside, World};
 use crate::store::journal::Fuse;
 use crate::store::{MemStore, Store, update};
 
@@ -219,7 +219,7 @@ impl Telling {
             let next = self.due.first_key_value().map_or(end, |((at, _), _)| *at);
             let next = next.min(end).min(now + LOOK_MS).max(now + 1);
             sleep(Duration::from_millis(next - now)).await;
-            if self.world.see(|inside| inside.is_anything_late()) {
+            if self.world.see(Inside::is_anything_late) {
                 let table = self.store.load().await.unwrap_or_default();
                 self.world.with(|inside| inside.overdue(&table));
             } else {

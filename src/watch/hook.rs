@@ -6,6 +6,7 @@ use super::field::Field;
 use crate::monitor::{Act, ActEnd};
 use crate::notice::program::{self, Program};
 use crate::plan::Operation;
+use crate::site::id::ServiceName;
 use crate::site::source::Sp;
 
 /// The version of what a hook is given.
@@ -18,7 +19,7 @@ impl Field {
         if hooks.before.is_empty() || !is_takeover(act) {
             return Ok(());
         }
-        let program = self.program(&hooks.before, "before", act, Value::Null);
+        let program = self.program(&hooks.before, "before", act, &Value::Null);
         let limit = hooks.timeout.0;
         match tokio::time::timeout(limit, program::run(program)).await {
             Ok(said) => said,
@@ -32,7 +33,7 @@ impl Field {
         if hooks.after.is_empty() || !is_takeover(act) {
             return;
         }
-        let program = self.program(&hooks.after, "after", act, json!(ended));
+        let program = self.program(&hooks.after, "after", act, &json!(ended));
         let limit = hooks.timeout.0;
         tokio::spawn(async move {
             match tokio::time::timeout(limit, program::run(program)).await {
@@ -43,8 +44,8 @@ impl Field {
         });
     }
 
-    fn program(&self, argv: &[Sp<String>], hook: &str, act: &Act, ended: Value) -> Program {
-        let services: Vec<&str> = act.services.iter().map(|service| service.as_str()).collect();
+    fn program(&self, argv: &[Sp<String>], hook: &str, act: &Act, ended: &Value) -> Program {
+        let services: Vec<&str> = act.services.iter().map(ServiceName::as_str).collect();
         let input = json!({
             "schema": SCHEMA,
             "hook": hook,

@@ -119,7 +119,9 @@ mod tests {
         let mut out = Vec::new();
         let look = Look { color: false, zone: TimeZone::UTC };
         let mut live = Live::new(&mut out, look, || Some((100, 20)));
-        sample::story().iter().for_each(|told| live.told(told));
+        for told in &sample::story() {
+            live.told(told);
+        }
         for _ in 0..3 {
             live.view(&sample::view());
         }

@@ -155,7 +155,8 @@ pub fn deed(what: &Happening) -> Option<String> {
         Happening::Held { operation, because, .. } => {
             format!("no {}: {}", operation.as_str(), because.join("; "))
         }
-        Happening::Stray { host, holds, .. } => format!("{holds} taken off {host}"),
+        Happening::Stray { host, holds, .. } => format!("{holds} found on {host}"),
+        Happening::Cleaned { host, held, .. } => format!("{held} taken off {host}"),
         _ => return None,
     })
 }
