@@ -249,11 +249,14 @@ pub fn now_ms() -> u64 {
 
 /// Who runs this command, for the lock and the journal.
 pub fn origin() -> Origin {
-    let who = std::env::var("SUDO_USER")
-        .or_else(|_| std::env::var("USER"))
-        .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
+    let who = std::env::var("SUDO_USER").unwrap_or_else(|_| user_name(nix::unistd::getuid()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Origin { who, host, argv: std::env::args().collect() }
+}
+
+fn user_name(id: nix::unistd::Uid) -> String {
+    let known = nix::unistd::User::from_uid(id).ok().flatten();
+    known.map_or_else(|| format!("uid {id}"), |user| user.name)
 }
 
 pub fn holder() -> Holder {

@@ -80,7 +80,8 @@ impl Core {
     }
 
     fn tell_protection(&mut self, name: &ServiceName, service: &mut Service, secondary: Option<&HostName>) {
-        if service.act.is_some() || !service.looked {
+        // Who is cut off cannot tell.
+        if service.act.is_some() || !service.looked || service.verdict == Verdict::Isolated {
             return;
         }
         let unprotected = self.unprotected(secondary, service);

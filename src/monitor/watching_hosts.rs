@@ -20,6 +20,9 @@ const ECHO_MS: u64 = 500;
 /// What a witness of a host gets.
 const WITNESS_MS: u64 = 2000;
 
+const ALL_AT_ONCE: &str = "most hosts fell silent at once: it may be this monitor that is cut off";
+const UNSEEN: &str = "it does not answer, and no other host could look";
+
 impl Core {
     /// Does what is due for a host; says when to come back.
     pub(super) fn advance_host(&mut self, name: &HostName) -> u64 {
@@ -105,12 +108,10 @@ impl Core {
                 host.witness = Some(self.look(Owner::Host(name.clone()), target, WITNESS_MS));
             }
             Some(_) => {}
-            None => self.judge_host(
-                name,
-                host,
-                Verdict::Unreachable,
-                "it does not answer, and no other host could look",
-            ),
+            None => {
+                let because = if self.is_mass_failure() { ALL_AT_ONCE } else { UNSEEN };
+                self.judge_host(name, host, Verdict::Unreachable, because);
+            }
         }
     }
 
@@ -126,11 +127,8 @@ impl Core {
             Some(Heard::Silent { .. }) if host.verdict == Verdict::HostDown || !self.is_mass_failure() => {
                 (Verdict::HostDown, "it answers neither this monitor nor another host")
             }
-            Some(Heard::Silent { .. }) => (
-                Verdict::Unreachable,
-                "most hosts fell silent at once: it may be this monitor that is cut off",
-            ),
-            _ => (Verdict::Unreachable, "it does not answer, and no other host could look"),
+            Some(Heard::Silent { .. }) => (Verdict::Unreachable, ALL_AT_ONCE),
+            _ => (Verdict::Unreachable, UNSEEN),
         };
         self.judge_host(name, host, verdict, because);
     }

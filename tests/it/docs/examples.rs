@@ -43,6 +43,9 @@ fn check_alone(block: &Block, place: &str) -> String {
     copy(Path::new("templates"), &folder.path().join("templates"));
     write("inventory/hosts.yml", HOSTS);
     write("reveille.yml", "");
+    if place == "reveille.yml" {
+        copy(Path::new("playbooks"), &folder.path().join("playbooks"));
+    }
     write(place, &block.text);
     let (site, mut found) = Site::load(folder.path(), &LoadOptions::default());
     found.extend(check::check(&site));
