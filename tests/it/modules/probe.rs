@@ -340,10 +340,7 @@ async fn a_certificate_is_checked_and_watched() {
     let known = ask(&https(trusting(days(5)), FailOn::Critical)).await;
     assert!(known.is_ok() && known.warning().is_none(), "{known:?}");
     let soon = ask(&https(trusting(days(14)), FailOn::Critical)).await;
-    assert!(
-        soon.warning().is_some_and(|text| text.contains("the certificate ends in ")),
-        "{soon:?}"
-    );
+    assert!(soon.warning().is_some_and(|text| text.contains("the certificate ends in ")), "{soon:?}");
     assert!(matches!(ask(&https(trusting(days(14)), FailOn::Warning)).await, Outcome::Wrong { .. }));
     let careless = Tls { ca: None, insecure: true, expires_in_ms: days(14) };
     assert!(ask(&https(careless, FailOn::Critical)).await.warning().is_some());
