@@ -256,7 +256,7 @@ under_load() {
 phases() {
     for interval in $intervals; do
         jq -c 'select(.line == "step") | .now.wall_ms as $at
-            | ((.effects[] | if .effect == "look" and (.target | type == "object") then
+            | (((.effects // [])[] | if .effect == "look" and (.target | type == "object") then
                     if .target.service then "look" elif .target.witness.service then "inquiry" else empty end
                 elif .effect == "tell" and .happening == "service-verdict" and .verdict != "ok" then "verdict"
                 elif .effect == "act" and .operation == "failover" then "run" else empty end),

@@ -75,7 +75,7 @@ impl Question {
         ] {
             line(&mut script, part);
         }
-        // The address first: its window is what takes longest.
+        // The addresses first, and asked for before the next job begins: their window is what takes longest.
         for (name, doubt) in &self.services {
             if !doubt.addresses.is_empty() {
                 line(&mut script, &self.address(name, doubt)?);
@@ -95,7 +95,7 @@ impl Question {
     }
 
     fn address(&self, name: &ServiceName, doubt: &Doubt) -> Result<String, NulByte> {
-        let ask = job("address", name.as_str(), "witness_address").word(name).word(doubt.epoch);
+        let ask = Words::of("witness_address").word(name).word(doubt.epoch);
         ask.word(self.link_silent_ms).option("--device", self.device.as_ref()).words(&doubt.addresses).line()
     }
 }

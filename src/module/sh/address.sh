@@ -44,8 +44,13 @@ FOUND
 # address_device ADDRESS: fails, naming the host's networks, where no device belongs to the address.
 address_device() {
   [ -n "$dev" ] && return
-  dev=$(ip -o route show to match "$ip" scope link | sed -n '/^default/d;s/.* dev \([^ ]*\).*/\1/p;q')
-  [ -n "$dev" ] && return
+  while read -r to way; do
+    case $to in default | '') continue ;; esac
+    dev=${way#*dev } dev=${dev%% *}
+    return
+  done <<FOUND
+$(ip -o route show to match "$ip" scope link)
+FOUND
   has=$(ip -o addr show scope global | while read -r _ name _ cidr _; do printf ' %s (%s)' "$cidr" "$name"; done)
   address_fail "no device in the network of $1; this host has${has:- no address at all}"
 }

@@ -63,21 +63,36 @@ address_just_silent() {
 # address_unanswered MS "DEV=ADDRESS …": asks for each three times within the window, by the kernel's own ARP or
 # neighbour discovery: it sends at once however busy the host is, and keeps the answer.
 address_unanswered() {
-  pause=$(printf '%d.%03d' $(($1 / 3000)) $(($1 / 3 % 1000)))
+  address_ask "$2" || exit
+  address_listen "$1" "$2"
+  address_forget "$2"
+}
+
+# address_listen MS CLAIMS: the same, where each was asked for once, just now.
+address_listen() {
+  address_clock
+  listen_from=$now
   for claim in $2; do
     case $(ip -o link show dev "${claim%%=*}") in
       *[,\<]LOWER_UP[,\>]*) ;;
       *) address_fail "${claim%%=*} has no link: nobody could be heard" ;;
     esac
   done
-  for _ in 1 2 3; do
-    address_ask "$2" || exit
-    sleep "$pause"
+  for listen_third in 1 2 3; do
+    address_rest $(($1 * listen_third / 3))
     for claim in $2; do
       address_answer "${claim%%=*}" "${claim#*=}"
     done
+    [ "$listen_third" = 3 ] || address_ask "$2" || exit
   done
-  address_forget "$2"
+}
+
+# address_rest MS: until that long after listen_from, and no shorter: the clock may be a hundredth of a second ahead.
+address_rest() {
+  address_clock
+  rest=$(($1 - (now - listen_from - 1) * 10))
+  [ "$rest" -le "$1" ] || rest=$1
+  [ "$rest" -le 0 ] || sleep "$(printf '%d.%03d' $((rest / 1000)) $((rest % 1000)))"
 }
 
 # address_ask CLAIMS: forgets what the kernel knew of them and has it ask. (`neigh del` of an unknown one would end the

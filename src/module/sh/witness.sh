@@ -84,28 +84,54 @@ witness_await_echo() {
   done
 }
 
-# witness_address SERVICE EPOCH MS [--device DEV] ADDRESS…: listens as the step of a plan would, and leaves the same
-# note: a plan that follows at once need not listen again.
+# witness_address SERVICE EPOCH MS [--device DEV] ADDRESS…: asks at once, before other jobs take the processor, and
+# listens in the background as the step of a plan would. It leaves the same note: a plan that follows at once need not
+# listen again.
 witness_address() {
   RV_SERVICE=$1 RV_EPOCH=$2 witness_window=$3
   RV_DIR=${RV_ROOT:-/run/reveille}/$1
   shift 3
+  if witness_asked=$(witness_ask "$@" 2>&1); then
+    crew_start "address:$RV_SERVICE" witness_listen
+  else
+    witness_unheard "$witness_asked"
+  fi
+}
+
+# witness_ask [--device DEV] ADDRESS…: prints the claims that it asked for.
+witness_ask() (
   address_options "$@"
+  asked=''
   for address in $addresses; do
     address_find "$address"
-    [ -z "$on" ] || { witness_say address "$RV_SERVICE" answered "$ip is held here, on $on"; return; }
+    [ -z "$on" ] || address_fail "$ip is held here, on $on"
+    address_device "$address"
+    asked="$asked $dev=$address"
   done
-  if witness_said=$(address_silent "$witness_window" "$@" 2>&1); then
+  [ ! -f "$RV_DIR/silent" ] || : >"$RV_DIR/silent"
+  address_ask "$asked" || exit
+  printf '%s\n' "$asked"
+)
+
+witness_listen() {
+  if witness_said=$(address_listen "$witness_window" "$witness_asked" 2>&1); then
+    address_clock
+    address_remember "$now" "$witness_window" "$witness_asked"
     witness_say address "$RV_SERVICE" silent "$witness_window"
+    address_forget "$witness_asked"
   else
-    # The last line is the reason; as address_answer has it, if somebody answered.
-    witness_said=${witness_said##*
-}
-    case $witness_said in
-      *' is held by '*) witness_say address "$RV_SERVICE" answered "$witness_said" ;;
-      *) witness_say address "$RV_SERVICE" cannot "$witness_said" ;;
-    esac
+    witness_unheard "$witness_said"
   fi
+}
+
+# witness_unheard WORDS: the last line is the reason; as address_answer has it, if somebody answered.
+witness_unheard() {
+  witness_said=${1##*
+}
+  case $witness_said in
+    *' is held '*) witness_say address "$RV_SERVICE" answered "$witness_said" ;;
+    *) witness_say address "$RV_SERVICE" cannot "$witness_said" ;;
+  esac
 }
 
 # witness_service SERVICE COMMAND…: as a client, with whatever program there is. The command is one of talk.sh.
