@@ -22,6 +22,7 @@ mod evidence;
 mod fake;
 mod fate;
 pub mod gather;
+mod hedge;
 mod inject;
 mod interrupt;
 mod job;

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::hedge;
 use super::job::{Batch, BatchEnd, How};
 use super::ports::{FenceOutcome, ProbeOutcome, Tools};
 use super::record::{Record, Replaced};
@@ -96,7 +97,7 @@ pub(super) async fn probe(
     let late = || ProbeOutcome { ok: false, detail: "no answer within the step's timeout".to_owned() };
     tokio::select! {
         () = cancel.cancelled() => None,
-        outcome = timeout_at(until, tools.prober.probe(probe)) => Some(outcome.unwrap_or_else(|_| late())),
+        outcome = timeout_at(until, hedge::probe(tools.prober, probe)) => Some(outcome.unwrap_or_else(|_| late())),
     }
 }
 

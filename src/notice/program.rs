@@ -3,14 +3,20 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::probe::Group;
 
 /// How much of what it says on stderr is read; the last line is shown.
 const SAID_BYTES: usize = 4096;
+
+/// What it leaves behind may hold its stderr open: that is not read for longer than this once the program itself has ended.
+const LISTEN: Duration = Duration::from_millis(200);
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -61,23 +67,14 @@ pub async fn run(program: Program) -> Result<(), String> {
         }
         said
     };
-    // What it leaves behind may hold its stderr open: it is not waited for once the program itself has ended.
-    let mut said = Vec::new();
-    let status = {
-        tokio::pin!(listen);
-        let ended = async { tokio::join!(feed, child.wait()).1 };
-        tokio::pin!(ended);
-        let status = tokio::select! {
-            status = &mut ended => status,
-            heard = &mut listen => { said = heard; ended.await }
-        };
-        if said.is_empty()
-            && let Ok(heard) = tokio::time::timeout(std::time::Duration::from_millis(200), listen).await
-        {
-            said = heard;
-        }
-        status.map_err(failed)?
+    tokio::pin!(listen);
+    let ended = async { tokio::join!(feed, child.wait()).1 };
+    tokio::pin!(ended);
+    let (status, said) = match select(&mut ended, &mut listen).await {
+        Either::Left((status, _)) => (status, timeout(LISTEN, listen).await.unwrap_or_default()),
+        Either::Right((said, _)) => (ended.await, said),
     };
+    let status = status.map_err(failed)?;
     if status.success() {
         return Ok(());
     }

@@ -250,4 +250,8 @@ async fn a_program_that_does_not_end_is_killed_with_all_it_started() {
         program::run(program("echo a >&2; echo b >&2; exit 9")).await,
         Err("sh: exit status: 9: b".to_owned())
     );
+    // It may have nothing more to say long before it ends.
+    assert_eq!(program::run(program("exec 2>&-; sleep 0.1")).await, Ok(()));
+    let quiet = program::run(program("exec 2>&-; sleep 0.1; exit 4")).await;
+    assert_eq!(quiet, Err("sh: exit status: 4".to_owned()));
 }

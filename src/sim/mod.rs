@@ -9,6 +9,7 @@
 //!                         wire ── monitor: Core, Planner, engine::run, MemStore
 //! ```
 
+mod acting;
 mod address;
 pub mod bench;
 mod chance;
@@ -19,6 +20,7 @@ mod history;
 mod host;
 mod hunt;
 mod judge;
+mod leader;
 mod look;
 mod monitor;
 mod net;

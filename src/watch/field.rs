@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value};
+use tokio::task::JoinSet;
 
 use super::uptime::Uptimes;
 use crate::engine::record::Origin;
@@ -42,6 +43,8 @@ pub struct Field {
     probes: Mutex<BTreeMap<(ServiceName, HostName), Arc<NamedProbes>>>,
     pub(super) uptimes: Uptimes,
     pub(super) wanted: Wanted,
+    /// Hooks that nobody waits for, until the end.
+    pub(super) hooks: Mutex<JoinSet<()>>,
 }
 
 /// The checks of a service, rendered.
@@ -88,6 +91,7 @@ impl Field {
             probes: Mutex::default(),
             uptimes: Uptimes::default(),
             wanted,
+            hooks: Mutex::default(),
         }
     }
 

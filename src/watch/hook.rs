@@ -1,5 +1,7 @@
 //! The site's own programs around a takeover: `before` may forbid it, `after` may not.
 
+use std::sync::PoisonError;
+
 use serde_json::{Value, json};
 
 use super::field::Field;
@@ -27,7 +29,7 @@ impl Field {
         }
     }
 
-    /// Lets the site know what came of it. Nobody waits.
+    /// Lets the site know what came of it. Nobody waits but [`Field::hooks_end`].
     pub(super) fn hook_after(&self, act: &Act, ended: &ActEnd) {
         let hooks = &self.site.settings.hooks;
         if hooks.after.is_empty() || !is_takeover(act) {
@@ -35,13 +37,22 @@ impl Field {
         }
         let program = self.program(&hooks.after, "after", act, &json!(ended));
         let limit = hooks.timeout.0;
-        tokio::spawn(async move {
+        let told = async move {
             match tokio::time::timeout(limit, program::run(program)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(because)) => tracing::warn!(%because, "the hook `after` failed"),
                 Err(_) => tracing::warn!("the hook `after` did not end in time"),
             }
-        });
+        };
+        let mut hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        while hooks.try_join_next().is_some() {}
+        hooks.spawn(told);
+    }
+
+    /// Waits for hooks under way; each has its own timeout.
+    pub(super) async fn hooks_end(&self) {
+        let hooks = std::mem::take(&mut *self.hooks.lock().unwrap_or_else(PoisonError::into_inner));
+        hooks.join_all().await;
     }
 
     fn program(&self, argv: &[Sp<String>], hook: &str, act: &Act, ended: &Value) -> Program {

@@ -76,6 +76,12 @@ impl Watch {
     /// # Errors
     /// The store fails.
     pub async fn run(mut self) -> Result<Ended, WatchError> {
+        let ended = self.stand_by_and_lead().await;
+        self.field.hooks_end().await;
+        ended
+    }
+
+    async fn stand_by_and_lead(&mut self) -> Result<Ended, WatchError> {
         loop {
             let lease = match self.acquire().await? {
                 Standing::Leads(lease) => *lease,

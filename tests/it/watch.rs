@@ -356,6 +356,40 @@ fn a_monitor_that_is_cut_off_moves_nothing() {
 }
 
 #[test]
+fn the_sites_own_programs_may_forbid_a_takeover_and_are_told_of_it() {
+    let Some(world) = World::to_watch(3, |playbook| playbook) else { return };
+    let settings = world.read("reveille.yml");
+    let programs = "hooks:
+  before: [sh, -c, 'echo the migration runs >&2; test -e may-move']
+  after: [sh, -c, 'cat > moved.json']
+notices:
+- command: [sh, -c, 'echo \"$REVEILLE_TEXT\" >> told']
+  from: alarm
+";
+    world.write("reveille.yml", &format!("{settings}\n{programs}"));
+    let mut watching = world.watch(&[]);
+    watching.wait("started", &[]);
+    world.lab.cut("h1", Cut::Carrier).unwrap();
+    let held = watching.wait("held", &[("service", "web")]);
+    assert!(held["because"][0].as_str().unwrap().contains("the migration runs"), "{held}");
+    assert_eq!(world.holders(), ["h1"]);
+    assert_eq!(watching.stop(), 0);
+    assert!(world.read("told").contains("web on h1 is host-down"), "{}", world.read("told"));
+    assert!(!world.root().join("moved.json").exists());
+    world.write("may-move", "");
+    let mut watching = world.watch(&[]);
+    watching.wait("moved", &[("primary", "h2")]);
+    assert_eq!(watching.stop(), 0);
+    let told: Value = serde_json::from_str(&world.read("moved.json")).unwrap();
+    assert_eq!(
+        (&told["hook"], &told["operation"]),
+        (&Value::from("after"), &Value::from("failover")),
+        "{told}"
+    );
+    assert_eq!(told["ended"]["moved"], serde_json::json!(["web"]), "{told}");
+}
+
+#[test]
 fn cron_takes_over_and_what_it_decided_can_be_decided_again() {
     let Some(world) = World::to_watch(4, |playbook| playbook) else { return };
     let recording = world.root().join("cron.jsonl");
