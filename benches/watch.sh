@@ -7,7 +7,7 @@
 # reveille has h3 to h6 and the shipped playbook. Both watch all the time. The client asks every 5 ms; what counts is the
 # time between its last answer and the next.
 #
-# ROUNDS=20        cuts for each at each interval
+# ROUNDS=20        cuts for each at each interval; 0: only the load
 # LOAD=2           minutes at each interval with every CPU loaded fourfold, in which nothing may move; 0: none
 # INTERVALS='1s 100ms'
 # SEED=…           of the random instants; printed
@@ -324,7 +324,7 @@ table() {
 
 report() {
     mkdir -p "$out"
-    touch "$work/false.jsonl"
+    touch "$work/cuts.jsonl" "$work/false.jsonl"
     phases >"$work/phases"
     write_json
     table

@@ -368,7 +368,6 @@ notices:
 ";
     world.write("reveille.yml", &format!("{settings}\n{programs}"));
     let mut watching = world.watch(&[]);
-    watching.wait("started", &[]);
     world.lab.cut("h1", Cut::Carrier).unwrap();
     let held = watching.wait("held", &[("service", "web")]);
     assert!(held["because"][0].as_str().unwrap().contains("the migration runs"), "{held}");
