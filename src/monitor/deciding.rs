@@ -139,11 +139,9 @@ impl Core {
             if let Some(latch) = &memory.latched {
                 found.push(Blocker::Latched { because: latch.because.clone() });
             }
-            if let Some(last) = memory.takeovers.iter().max() {
-                let until = last + watched.hold_down_ms;
-                if policy::held_down(service.verdict) && until > wall {
-                    found.push(Blocker::HoldDown { for_ms: until - wall });
-                }
+            let for_ms = self.hold_down_ms(service, watched, &memory.takeovers);
+            if policy::held_down(service.verdict) && for_ms > 0 {
+                found.push(Blocker::HoldDown { for_ms });
             }
             let today = memory.takeovers.iter().filter(|at| **at + policy::DAY_MS > wall).count();
             if today >= watched.max_per_day as usize {
@@ -151,6 +149,18 @@ impl Core {
             }
         }
         found
+    }
+
+    /// How much longer a service stays where its last takeover put it. Whatever becomes of the wall clock meanwhile: of
+    /// our own takeovers we know when they were, and every other was before we began.
+    fn hold_down_ms(&self, service: &Service, watched: &Watched, takeovers: &[u64]) -> u64 {
+        let Some(last) = takeovers.iter().max() else { return 0 };
+        let (began, now) = (self.began, self.now.mono_ms);
+        let ago_ms = match service.taken_over {
+            Some((at, mono_ms)) if at == *last => now.saturating_sub(mono_ms),
+            _ => began.wall_ms.saturating_sub(*last) + now.saturating_sub(began.mono_ms),
+        };
+        watched.hold_down_ms.saturating_sub(ago_ms)
     }
 
     /// Reasons against touching a service on these hosts, for its protection too.
@@ -275,6 +285,7 @@ impl Core {
         service.next_round_ms = now;
         service.copy.bad = 0;
         if moved && act.operation != Operation::Reprotect {
+            service.taken_over = Some((at_ms, now));
             let memory = Memory::Takeover { at_ms };
             self.effect(Effect::Remember { service: name.clone(), memory });
             // Another host is measured from now on.
@@ -293,8 +304,9 @@ impl Core {
             }
             ActOutcome::NoCandidate { because } => service.nobody = Some((because.clone(), now + NOBODY_MS)),
             ActOutcome::Vetoed { because } => service.vetoed = Some((because.clone(), now + VETOED_MS)),
-            _ if act.operation == Operation::Reprotect => {
+            outcome if act.operation == Operation::Reprotect => {
                 service.copy.failed(now);
+                service.copy.left |= matches!(outcome, ActOutcome::Stuck { .. });
             }
             ActOutcome::EvidenceMissing { because } => {
                 service.nobody = Some((because.clone(), now + watched_interval(self.watched(name))));

@@ -26,7 +26,7 @@ impl Core {
         let Some(primary) = row.primary else { return };
         let Some(watched) = self.watched(name).cloned() else { return };
         let Some(mut service) = self.services.remove(name) else { return };
-        let well = matches!(service.verdict, Verdict::Ok | Verdict::Overloaded) && service.inquiry.is_none();
+        let well = self.is_served_or_claimed(name, &service);
         // Only just well again: what is known of other hosts may be older than what was wrong.
         let well = well && service.since_ms + self.config.host_interval_ms * u64::from(ROUNDS) <= now;
         let lack = self.lack(name, row.secondary.as_ref(), &service);
@@ -54,12 +54,25 @@ impl Core {
         (service.copy.bad >= ROUNDS).then(|| service.copy.why.clone())
     }
 
-    /// What is to be mended: no protection, or a host that holds what is not its own.
+    /// What is to be mended: no protection, a host that holds what is not its own, or what an earlier attempt left.
     fn lack(&self, name: &ServiceName, secondary: Option<&HostName>, service: &Service) -> Option<String> {
-        self.unprotected(secondary, service).or_else(|| {
+        let stray = || {
             let stray = self.strays.get(name)?;
             Some(format!("{} holds what is not its own: {}", stray.host, stray.holds))
-        })
+        };
+        let left =
+            || service.copy.left.then(|| "an earlier attempt was neither finished nor taken back".to_owned());
+        self.unprotected(secondary, service).or_else(stray).or_else(left)
+    }
+
+    /// Whether its primary serves it, as far as can be seen. A second holder of its address may stand between it and us,
+    /// and has to go before anything can be seen.
+    fn is_served_or_claimed(&self, name: &ServiceName, service: &Service) -> bool {
+        match service.verdict {
+            Verdict::Ok | Verdict::Overloaded => service.inquiry.is_none(),
+            Verdict::Unreachable => self.strays.contains_key(name),
+            _ => false,
+        }
     }
 
     /// Whether it lacks protection, and nothing is in the way of trying, now or in a moment.
@@ -67,7 +80,7 @@ impl Core {
         let (Some(service), Some(primary)) = (self.services.get(name), self.primary(name)) else {
             return false;
         };
-        matches!(service.verdict, Verdict::Ok | Verdict::Overloaded)
+        self.is_served_or_claimed(name, service)
             && !service.copy.has_failed()
             && self.lack_of(name).is_some()
             && self.standing(name, service, std::slice::from_ref(primary)).is_empty()

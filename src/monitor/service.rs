@@ -44,6 +44,9 @@ pub struct Service {
     pub out_since_ms: Option<u64>,
     /// When its primary changed last.
     pub moved_ms: Option<u64>,
+    /// Our last takeover, by the wall clock as the table has it, and by our own, which nobody sets.
+    #[serde(default)]
+    pub taken_over: Option<(u64, u64)>,
     pub act: Option<ActId>,
     pub act_ended_ms: u64,
     /// What should be done and is not, and why.
@@ -75,6 +78,9 @@ pub struct SleepingCopy {
     backoff_ms: u64,
     /// What people were told last.
     pub told: Option<bool>,
+    /// An attempt to protect the service ended neither done nor undone.
+    #[serde(default)]
+    pub left: bool,
 }
 
 impl SleepingCopy {
@@ -92,6 +98,7 @@ impl SleepingCopy {
 
     /// An attempt went well: what hosts said before it is old.
     pub fn rest(&mut self, now_ms: u64) {
+        self.left = false;
         self.backoff_ms = 0;
         self.retry_ms = now_ms + BACKOFF_MS.0;
     }
@@ -143,6 +150,7 @@ impl Service {
             answered_ms: None,
             out_since_ms: None,
             moved_ms: None,
+            taken_over: None,
             act: None,
             act_ended_ms: 0,
             held: None,

@@ -394,6 +394,10 @@ impl Composer<'_> {
         step.if_unreachable = running.if_unreachable.unwrap_or(step.if_unreachable);
         step.advisory |= running.advisory;
         step.optional |= running.optional;
+        if step.stage == Stage::Quarantine {
+            // Whoever had no right gets nothing back.
+            step.undo = UndoWork::Nothing;
+        }
         let id = step.id.clone();
         self.steps.push(step);
         id

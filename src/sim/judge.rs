@@ -4,7 +4,7 @@
 //! Where a rule has a bound or an exception, it is because nobody could know better:
 //! - An address is taken while another holder cannot be heard from there (any cut between the two, or power gone): the
 //!   taking is right. Once they hear each other again, both hold it until the monitor has taken it off the old one:
-//!   [`OVERLAP_MS`] after a leader can log in on both.
+//!   [`OVERLAP_MS`] after a leader can log in on both, and neither is slow.
 //! - A listening counts for [`HEARD_MS`]: who comes back within it may be doubled for that long.
 //! - A service is healthy, for the rule that it is not moved, if its clients, the acting monitor and every other host
 //!   that runs are answered by its primary, for [`HEALTHY_MS`] without a break. If only some of them are, the verdict
@@ -24,6 +24,9 @@ const HEARD_MS: Ms = 3_500;
 const OVERLAP_MS: Ms = 12_000;
 
 const HEALTHY_MS: Ms = 2_500;
+
+/// A host that takes so much longer for everything is excused: a look at it may end before it has answered.
+const SLOW_MS: Ms = 200;
 
 /// Within which a service is back when nothing stands in the way: detection, the hold-down of the simulated playbooks, a
 /// failed attempt and another.
@@ -151,13 +154,18 @@ impl Inside {
         let heard = |at: &&usize| self.net.talk(Place::Client, Place::Host(**at));
         let heard: Vec<usize> = holders.iter().filter(heard).copied().collect();
         let can_end = heard.len() > 1
-            && self.leaders().iter().any(|leader| heard.iter().all(|at| self.shell(*leader, *at)));
+            && self.leaders().iter().any(|leader| heard.iter().all(|at| self.obeys(*leader, *at)));
         let began = since(&mut watched.overlap, can_end, self.now)?;
         (began + OVERLAP_MS < self.now).then(|| {
             let names: Vec<&str> = heard.iter().map(|at| self.hosts[*at].name.as_str()).collect();
             let ms = self.now - began;
             format!("{} answer for the address of {service} since {ms} ms", names.join(" and "))
         })
+    }
+
+    /// Whether a host does what it is told, in time to matter.
+    fn obeys(&self, leader: Place, at: usize) -> bool {
+        self.shell(leader, at) && self.hosts[at].slow_ms < SLOW_MS
     }
 
     /// Monitors that lead and run.
@@ -225,9 +233,8 @@ impl Inside {
             let fit = |at: &usize| {
                 let here = Place::Host(*at);
                 *at != primary
-                    && self.shell(*leader, *at)
+                    && self.obeys(*leader, *at)
                     && self.net.talk(here, Place::Client)
-                    && self.hosts[*at].slow_ms < 200
                     && (0..self.hosts.len()).all(|other| {
                         other == primary || !self.hosts[other].up || self.net.talk(here, Place::Host(other))
                     })
@@ -236,7 +243,7 @@ impl Inside {
             let silent = !self.hosts[primary].up
                 || (0..self.hosts.len())
                     .all(|other| other == primary || !self.net.talk(place, Place::Host(other)));
-            let released = self.shell(*leader, primary) && self.hosts[primary].slow_ms < 200;
+            let released = self.obeys(*leader, primary);
             let unheard = silent && known.data != DataPolicy::SharedWrite && fits.len() > 1;
             !fits.is_empty() && (released || unheard) && self.net.talk(*leader, Place::Client)
         })

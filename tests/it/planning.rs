@@ -9,7 +9,8 @@ use reveille::module::fence::Ask;
 use reveille::plan::facts::{HeldAddress, HostFacts, ProcessFact, SiteFacts, Trace};
 use reveille::plan::table::{Role, Row, ServiceState, Table};
 use reveille::plan::{
-    Alternative, LeaseFact, LinkKind, Operation, Plan, PlanError, PlanStep, Planner, Request, Work, render,
+    Alternative, LeaseFact, LinkKind, Operation, Plan, PlanError, PlanStep, Planner, Request, UndoWork, Work,
+    render,
 };
 use reveille::site::Site;
 use reveille::site::id::{Epoch, HostName, ServiceName};
@@ -248,6 +249,7 @@ fn a_host_that_returned_with_the_address_lets_go_of_it_before_it_sleeps() {
     assert_eq!(plan.services[0].secondary, Some(host("h1")));
     let released = step(&plan, "db/h1/quarantine.release");
     assert!(matches!(released.work, Work::Script(_)));
+    assert_eq!(released.undo, UndoWork::Nothing, "whoever had no right gets nothing back");
     assert!(ends(step(&plan, "db/h1/commit.role")).contains(&"db/h1/quarantine.role"));
     assert!(!plan.steps.iter().any(|step| step.id.0.starts_with("db/h2/quarantine")));
 }
