@@ -45,7 +45,7 @@ async fn recover(
     let decisions: Vec<_> = open
         .services
         .iter()
-        .map(|service| (service.clone(), recover::decide(&open.story, service)))
+        .map(|service| (service.clone(), recover::decide(&open.story, service, false)))
         .collect();
     if !common.quiet {
         output::note(&format!("run {} ({}) was cut short", open.run, open.plan.operation.as_str()));

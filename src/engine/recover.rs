@@ -18,7 +18,7 @@ use super::teller::{Teller, millis};
 use super::unwind::{self, Taking, Unwinder, Unwound, Way};
 use super::work::Clerk;
 use super::{Ending, event::ManualCommand};
-use crate::plan::{Operation, Plan, PlanStep, StepRef};
+use crate::plan::{Operation, Plan, PlanStep, Stage, StepRef, Work};
 use crate::site::id::{HostName, RunId, ServiceName};
 use crate::store::Store;
 use crate::store::journal::{self, Broken, Journal, Redactor};
@@ -101,8 +101,19 @@ impl OpenRun {
     }
 }
 
-/// What is to be done for this service.
-pub fn decide(story: &Story, service: &ServiceName) -> Recovery {
+/// Whether the old primary of a failover may serve as if nothing had happened: nothing was fenced, nothing took its
+/// address. A monitor asks before it goes forward; a person who gave the command wanted it.
+pub fn may_still_serve(story: &Story, service: &ServiceName) -> bool {
+    let begun = |step: &PlanStep| step.service == *service && story.status(&step.id) != StepStatus::Waiting;
+    let moves = |step: &PlanStep| {
+        matches!(step.stage, Stage::Ifconfig | Stage::Commit) || matches!(step.work, Work::Fence(_))
+    };
+    story.plan.operation == Operation::Failover
+        && !story.plan.steps.iter().any(|step| begun(step) && moves(step))
+}
+
+/// What is to be done for this service, which its old primary `serves` all the same, as far as somebody has asked.
+pub fn decide(story: &Story, service: &ServiceName, serves: bool) -> Recovery {
     let planned = story.plan.services.iter().find(|plan| plan.service == *service);
     let of = |step: &&PlanStep| step.service == *service;
     let steps: Vec<(&PlanStep, StepStatus)> =
@@ -118,7 +129,7 @@ pub fn decide(story: &Story, service: &ServiceName) -> Recovery {
     let acted: Vec<StepRef> =
         steps.iter().rev().filter(|(_, status)| status.acted()).map(|(step, _)| step.id.clone()).collect();
     let back = matches!(story.plan.operation, Operation::Switchover | Operation::DrillWake);
-    let backward = going_back || (back && !passed);
+    let backward = going_back || (back && !passed) || (serves && may_still_serve(story, service));
     match (begun, complete) {
         (false, _) | (_, true) => Recovery::Nothing,
         _ if backward && acted.is_empty() => Recovery::Nothing,

@@ -69,6 +69,11 @@ impl Eyes {
         }
     }
 
+    /// Whether clients are served, asked now.
+    pub(super) async fn serves(&self, service: &ServiceName) -> bool {
+        self.service(service, 500).await.is_ok()
+    }
+
     async fn service(&self, service: &ServiceName, limit_ms: u64) -> Outcome {
         let (served, slow) = self.world.quietly(|inside| {
             let served = inside.served(self.from, service);

@@ -174,11 +174,11 @@ impl Monitor {
 
     async fn see_to(&self, open: &OpenRun, lease: &Lease) {
         self.tell(&format!("sees to the {} that was cut short", open.plan.operation.as_str()));
-        let decisions: Vec<(ServiceName, Recovery)> = open
-            .services
-            .iter()
-            .map(|service| (service.clone(), recover::decide(&open.story, service)))
-            .collect();
+        let mut decisions: Vec<(ServiceName, Recovery)> = Vec::new();
+        for service in &open.services {
+            let serves = recover::may_still_serve(&open.story, service) && self.eyes.serves(service).await;
+            decisions.push((service.clone(), recover::decide(&open.story, service, serves)));
+        }
         let backward: BTreeSet<ServiceName> = decisions
             .iter()
             .filter(|(_, recovery)| matches!(recovery, Recovery::Unwind { .. }))

@@ -227,11 +227,11 @@ impl Watch {
 
     async fn see_to(&self, open: &OpenRun, lease: &Lease) -> Result<(), WatchError> {
         let interrupt = Interrupt::under(lease.clone());
-        let decisions: Vec<(ServiceName, Recovery)> = open
-            .services
-            .iter()
-            .map(|service| (service.clone(), recover::decide(&open.story, service)))
-            .collect();
+        let mut decisions: Vec<(ServiceName, Recovery)> = Vec::new();
+        for service in &open.services {
+            let serves = recover::may_still_serve(&open.story, service) && self.field.serves(service).await;
+            decisions.push((service.clone(), recover::decide(&open.story, service, serves)));
+        }
         let backward = decisions
             .iter()
             .filter(|(_, recovery)| matches!(recovery, Recovery::Unwind { .. }))

@@ -59,6 +59,15 @@ impl Field {
     }
 
     /// All checks of a service side by side.
+    /// Whether clients are served, asked now.
+    pub(super) async fn serves(&self, service: &ServiceName) -> bool {
+        let Ok(table) = self.table().await else { return false };
+        let timeout = self.site.playbooks.get(service).map(|playbook| playbook.detection.timeout.value.0);
+        let limit_ms = timeout.and_then(|limit| u64::try_from(limit.as_millis()).ok()).unwrap_or(HEARS_MS);
+        let answers = self.ask_service(service, &table, limit_ms).await;
+        !answers.is_empty() && answers.values().all(Outcome::is_ok)
+    }
+
     async fn ask_service(
         &self,
         service: &ServiceName,

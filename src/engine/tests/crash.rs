@@ -50,7 +50,7 @@ async fn a_journal_cut_after_any_record_is_taken_back_or_finished() {
             replay(&rig, &log, words);
             let open = the_open_run(&rig);
             assert_eq!(open.services, [web()].into());
-            let recovery = decide(&open.story, &web());
+            let recovery = decide(&open.story, &web(), false);
             seen.insert(match &recovery {
                 Recovery::Nothing => "nothing",
                 Recovery::Forward { .. } => "forward",
