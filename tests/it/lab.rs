@@ -171,8 +171,20 @@ fn quiet() -> Progress<'static> {
 pub fn unused_names() -> (PathBuf, String) {
     let number = LABS.fetch_add(1, Ordering::Relaxed);
     let pid = std::process::id();
-    let net = (pid.wrapping_mul(7) + u32::from(number) * 101) % 250 + 4;
+    let net = reserve(pid.wrapping_mul(7) + u32::from(number) * 101);
     (PathBuf::from(format!("/run/reveille-test-{pid}-{number}")), format!("10.83.{net}.0/24"))
+}
+
+/// A number of a network that no other test has, for as long as this process lives.
+fn reserve(from: u32) -> u32 {
+    let is_free = |net: &u32| {
+        let lock = fs::File::create(format!("/run/reveille-test-net-{net}")).unwrap();
+        let free = lock.try_lock().is_ok();
+        // Closing it would give it back.
+        std::mem::forget(lock);
+        free
+    };
+    (0..250).map(|step| (from + step) % 250 + 4).find(is_free).expect("a network that is free")
 }
 
 fn reveille(args: &[&str]) -> Command {
