@@ -217,8 +217,10 @@ fn a_cut_cable_is_answered_and_the_host_that_returns_is_cleaned() {
     world.lab.heal("h1").unwrap();
     watching.wait("stray", &[("host", "h1")]);
     watching.wait("began", &[("operation", "reprotect")]);
+    watching.wait("cleaned", &[("host", "h1")]);
+    // The client may have learned of h1 meanwhile, and is told again who it is.
     let until = Instant::now() + PATIENCE;
-    while world.holders() != ["h2"] {
+    while world.holders() != ["h2"] || world.served_by().as_deref() != Some("h2") {
         assert!(Instant::now() < until, "{:?}", world.holders());
     }
     assert_eq!(watching.stop(), 0);
