@@ -6,7 +6,7 @@ use super::happening::Told;
 use super::looks::Ask;
 use super::sight::{LookId, Sight};
 use crate::plan::table::Table;
-use crate::plan::{LeaseFact, Operation};
+use crate::plan::{LeaseFact, Operation, Request};
 use crate::site::id::{RunId, ServiceName};
 
 /// Tells one act from another for as long as a monitor runs.
@@ -66,6 +66,34 @@ pub struct Act {
     pub leases: Vec<(ServiceName, LeaseFact)>,
     /// No host may be chosen that is loaded more than this, per CPU.
     pub lighter_than: Option<f64>,
+}
+
+impl Act {
+    /// An act that no core asked for.
+    pub fn bare(operation: Operation, service: ServiceName, because: &str) -> Self {
+        Self {
+            act: ActId(0),
+            operation,
+            services: vec![service],
+            plan_only: false,
+            because: because.to_owned(),
+            leases: Vec::new(),
+            lighter_than: None,
+        }
+    }
+
+    /// What is asked of the planner.
+    ///
+    /// # Panics
+    /// It concerns no service.
+    pub fn request(&self) -> Request {
+        Request {
+            services: self.services.clone(),
+            leases: self.leases.iter().cloned().collect(),
+            lighter_than: self.lighter_than,
+            ..Request::bare(self.operation, self.services[0].clone())
+        }
+    }
 }
 
 /// How an act ended.

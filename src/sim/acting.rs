@@ -11,7 +11,7 @@ use crate::engine::{self, Interrupt, Late, LatePlan, Reach, RunOptions, Tools, n
 use crate::monitor::{Act, ActEnd, ActOutcome};
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
-use crate::plan::{Plan, PlanError, Planner, Request, Stage};
+use crate::plan::{Plan, PlanError, Planner, Stage};
 use crate::site::id::{HostName, RunId};
 use crate::store::{Lease, Store};
 
@@ -25,11 +25,7 @@ impl Monitor {
 
     /// Plans and runs until it is done or nothing is left to try.
     pub(super) async fn act(&self, act: &Act, facts: SiteFacts, lease: &Lease) -> ActEnd {
-        let mut request = Request {
-            leases: act.leases.iter().cloned().collect(),
-            ..Request::bare(act.operation, act.services[0].clone())
-        };
-        request.services.clone_from(&act.services);
+        let mut request = act.request();
         let mut facts = facts;
         let mut ended = ActEnd { run: None, outcome: ActOutcome::Done, moved: Vec::new() };
         for attempt in 0..ATTEMPTS {

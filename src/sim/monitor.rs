@@ -18,7 +18,7 @@ use super::wire::Wire;
 use super::world::{WALL_MS, World};
 use crate::engine::recover::{self, OpenRun, Recovery};
 use crate::engine::{Interrupt, LatePlan};
-use crate::monitor::{Act, ActId, Input, Now};
+use crate::monitor::{Act, Input, Now};
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
 use crate::plan::{Operation, Planner, Request};
@@ -76,8 +76,7 @@ impl Monitor {
         };
         for service in self.made.services.keys() {
             let facts = self.gather().await;
-            self.act(&Act { services: vec![service.clone()], ..bare(Operation::Deploy) }, facts, &lease)
-                .await;
+            self.act(&Act::bare(Operation::Deploy, service.clone(), ""), facts, &lease).await;
         }
         let _ = self.store.release(&lease).await;
     }
@@ -220,7 +219,7 @@ impl Monitor {
         let moved = to.is_some() && table.services.get(&service).is_some_and(|row| row.primary == to);
         let is_a_move = matches!(operation, Operation::Failover | Operation::Switchover);
         let operation = if is_a_move && moved { Operation::Deploy } else { operation };
-        let act = Act { services: vec![service], ..bare(operation) };
+        let act = Act::bare(operation, service, "");
         let end = self.act(&act, facts, lease).await;
         self.tell(&format!("finished: {:?}", end.outcome));
     }
@@ -230,19 +229,6 @@ impl Monitor {
             Ok(table) => vec![Input::Table { table: Box::new(table) }],
             Err(_) => Vec::new(),
         }
-    }
-}
-
-/// An act that no core asked for.
-fn bare(operation: Operation) -> Act {
-    Act {
-        act: ActId(0),
-        operation,
-        services: Vec::new(),
-        plan_only: false,
-        because: String::new(),
-        leases: Vec::new(),
-        lighter_than: None,
     }
 }
 

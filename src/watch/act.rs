@@ -41,7 +41,7 @@ impl Field {
     }
 
     async fn try_hosts(&self, act: &Act, facts: SiteFacts, beside: Beside<'_>) -> ActEnd {
-        let mut request = request(act);
+        let mut request = act.request();
         let mut facts = facts;
         let mut ended = ActEnd { run: None, outcome: ActOutcome::Done, moved: Vec::new() };
         for attempt in 0..ATTEMPTS {
@@ -180,22 +180,6 @@ struct Ran {
     end: Option<RunEnd>,
     failed: Option<String>,
     moved: Vec<ServiceName>,
-}
-
-fn request(act: &Act) -> Request {
-    Request {
-        operation: act.operation,
-        services: act.services.clone(),
-        to: None,
-        limit: None,
-        tags: Vec::new(),
-        user: None,
-        escalate: false,
-        tried: BTreeMap::new(),
-        leases: act.leases.iter().cloned().collect(),
-        excluded: BTreeMap::new(),
-        lighter_than: act.lighter_than,
-    }
 }
 
 fn refused(error: &PlanError, redact: &dyn Fn(&str) -> String) -> ActOutcome {

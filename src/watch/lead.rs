@@ -17,7 +17,7 @@ use super::tape::Tape;
 use crate::engine::recover::{self, OpenRun, RecoverError, Recovery};
 use crate::engine::{Interrupt, LatePlan};
 use crate::module::guard::{self, Mode};
-use crate::monitor::{Act, ActId, Config, Core, Happening, Remembered, Told};
+use crate::monitor::{Act, Config, Core, Happening, Remembered, Told};
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
 use crate::plan::table::Table;
@@ -302,15 +302,7 @@ impl Watch {
         // It has moved already: what is left is its protection.
         let is_move = matches!(operation, Operation::Failover | Operation::Switchover);
         let operation = if is_move && moved { Operation::Deploy } else { operation };
-        let act = Act {
-            act: ActId(0),
-            operation,
-            services: vec![service.clone()],
-            plan_only: false,
-            because: because.to_owned(),
-            leases: Vec::new(),
-            lighter_than: None,
-        };
+        let act = Act::bare(operation, service.clone(), because);
         let beside = Beside { shown: &self.shown, interrupt, inputs: None };
         let end = self.field.act(&act, facts, beside).await;
         tracing::info!(%service, ?end, "what was cut short is seen to");
