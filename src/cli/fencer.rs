@@ -17,4 +17,8 @@ impl Fencer for Agents {
         }
         .boxed()
     }
+
+    fn is_on<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, bool> {
+        Agents::is_on(self, fence).boxed()
+    }
 }

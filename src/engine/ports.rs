@@ -42,6 +42,9 @@ pub struct ProbeOutcome {
 pub trait Fencer: Send + Sync {
     /// Ends within the devices' own timeouts. Dropping it ends the agents; then nobody knows what became of the host.
     fn fence<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, FenceOutcome>;
+
+    /// Whether all of the host's devices say that it is on. One that cannot say it has perhaps done its work.
+    fn is_on<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, bool>;
 }
 
 /// What came of it.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, EventKind, Level, RunEnd, StepHead};
 use super::interrupt::Interrupt;
-use super::ports::Tools;
+use super::ports::{Fencer, Tools};
 use super::recap::Recap;
 use super::record::{Record, StepStatus, Story};
 use super::teller::{Teller, millis};
@@ -101,18 +101,36 @@ impl OpenRun {
     }
 }
 
-/// Whether the old primary of a failover may serve as if nothing had happened: nothing was fenced, nothing took its
-/// address. A monitor asks before it goes forward; a person who gave the command wanted it.
-pub fn may_still_serve(story: &Story, service: &ServiceName) -> bool {
-    let begun = |step: &PlanStep| step.service == *service && story.status(&step.id) != StepStatus::Waiting;
-    let moves = |step: &PlanStep| {
-        matches!(step.stage, Stage::Ifconfig | Stage::Commit) || matches!(step.work, Work::Fence(_))
-    };
-    story.plan.operation == Operation::Failover
-        && !story.plan.steps.iter().any(|step| begun(step) && moves(step))
+/// Whether the old primary of a failover that was cut short serves as if nothing had happened: it `answers`, nothing took
+/// its address, and no fence device has it. A monitor asks before it goes forward; a person who gave the command wanted it.
+pub async fn still_serves(
+    story: &Story,
+    service: &ServiceName,
+    fencer: &dyn Fencer,
+    answers: impl Future<Output = bool>,
+) -> bool {
+    let begun = |step: &&PlanStep| step.service == *service && story.status(&step.id) != StepStatus::Waiting;
+    let mut begun_fences = Vec::new();
+    for step in story.plan.steps.iter().filter(begun) {
+        match &step.work {
+            _ if matches!(step.stage, Stage::Ifconfig | Stage::Commit) => return false,
+            Work::Fence(_) if story.status(&step.id).succeeded() => return false,
+            Work::Fence(fence) => begun_fences.push(fence),
+            _ => {}
+        }
+    }
+    if story.plan.operation != Operation::Failover || !answers.await {
+        return false;
+    }
+    for fence in begun_fences {
+        if !fencer.is_on(fence).await {
+            return false;
+        }
+    }
+    true
 }
 
-/// What is to be done for this service, which its old primary `serves` all the same, as far as somebody has asked.
+/// What is to be done for this service. `serves`: its old primary does so all the same, by [`still_serves`].
 pub fn decide(story: &Story, service: &ServiceName, serves: bool) -> Recovery {
     let planned = story.plan.services.iter().find(|plan| plan.service == *service);
     let of = |step: &&PlanStep| step.service == *service;
@@ -129,7 +147,7 @@ pub fn decide(story: &Story, service: &ServiceName, serves: bool) -> Recovery {
     let acted: Vec<StepRef> =
         steps.iter().rev().filter(|(_, status)| status.acted()).map(|(step, _)| step.id.clone()).collect();
     let back = matches!(story.plan.operation, Operation::Switchover | Operation::DrillWake);
-    let backward = going_back || (back && !passed) || (serves && may_still_serve(story, service));
+    let backward = going_back || (back && !passed) || serves;
     match (begun, complete) {
         (false, _) | (_, true) => Recovery::Nothing,
         _ if backward && acted.is_empty() => Recovery::Nothing,

@@ -131,6 +131,11 @@ impl Fencer for Rig {
         }
         .boxed()
     }
+
+    /// Unless the world has set `fence:off`.
+    fn is_on<'a>(&'a self, _: &'a Fence) -> BoxFuture<'a, bool> {
+        std::future::ready(!self.world.is_set("fence:off")).boxed()
+    }
 }
 
 impl Late for Rig {

@@ -92,6 +92,19 @@ impl Agents {
         }
     }
 
+    /// Whether every device of the host says that it is on.
+    pub async fn is_on(&self, fence: &Fence) -> bool {
+        for device in &fence.devices {
+            let until = Instant::now() + Duration::from_millis(device.timeout_ms);
+            if !device.status
+                || !self.ask(device, Ask::Status, until).await.is_ok_and(|answer| answer.code == Some(0))
+            {
+                return false;
+            }
+        }
+        true
+    }
+
     /// One question to a device.
     ///
     /// # Errors

@@ -91,6 +91,21 @@ async fn the_next_device_is_tried_when_one_fails() {
 }
 
 #[tokio::test]
+async fn a_host_is_on_when_all_its_devices_say_so() {
+    let bench = Bench::new();
+    let on = bench.device("fence_on", r#"[ "$action" = status ]"#);
+    let off = bench.device("fence_off", "exit 2");
+    let mute = Device { status: false, ..on.clone() };
+    let is_on = async |devices: &[&Device]| {
+        let devices = devices.iter().map(|one| (*one).clone()).collect();
+        bench.agents.is_on(&Fence { host: "h1".try_into().unwrap(), devices }).await
+    };
+    assert!(is_on(&[&on]).await);
+    assert!(!is_on(&[&on, &off]).await);
+    assert!(!is_on(&[&mute]).await, "one that cannot be asked may have done its work");
+}
+
+#[tokio::test]
 async fn an_agent_that_hangs_is_ended_with_all_it_started() {
     let bench = Bench::new();
     let mut hung = bench.device("fence_hung", r#"(sleep 2; echo late >"$state") & sleep 60"#);

@@ -68,8 +68,8 @@ pub(super) struct Process {
     /// The words it was started with; kept when it ends.
     pub launch: Option<String>,
     pub state: State,
-    /// It runs only because it was started to be put to sleep.
-    pub starting: bool,
+    /// It runs only because it is being started: by which job, and what it is to become.
+    pub starting: Option<(u64, State)>,
     /// Tells one start from another.
     pub born: u64,
 }

@@ -139,7 +139,7 @@ impl Inside {
                 host.up
                     && host.shares.get(service).is_some_and(|share| {
                         let mut all = share.processes.values();
-                        all.any(|one| one.state == State::Awake && one.starting == starting)
+                        all.any(|one| one.state == State::Awake && one.starting.is_some() == starting)
                     })
             };
             let started = since(&mut watched.starting[at], runs(true), self.now);

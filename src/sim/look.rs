@@ -320,4 +320,14 @@ impl Fencer for Eyes {
         }
         .boxed()
     }
+
+    fn is_on<'a>(&'a self, fence: &'a Fence) -> BoxFuture<'a, bool> {
+        async move {
+            sleep(Duration::from_millis(FENCE_MS / 2)).await;
+            let reached = self.world.see(|inside| inside.net.talk(self.from, Place::Client));
+            let host = self.world.host(&fence.host).filter(|_| reached);
+            host.is_some_and(|host| self.world.see(|inside| inside.hosts[host].up))
+        }
+        .boxed()
+    }
 }

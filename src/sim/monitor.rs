@@ -175,7 +175,8 @@ impl Monitor {
         self.tell(&format!("sees to the {} that was cut short", open.plan.operation.as_str()));
         let mut decisions: Vec<(ServiceName, Recovery)> = Vec::new();
         for service in &open.services {
-            let serves = recover::may_still_serve(&open.story, service) && self.eyes.serves(service).await;
+            let (fencer, answers) = (&self.eyes, self.eyes.serves(service));
+            let serves = recover::still_serves(&open.story, service, fencer, answers).await;
             decisions.push((service.clone(), recover::decide(&open.story, service, serves)));
         }
         let backward: BTreeSet<ServiceName> = decisions

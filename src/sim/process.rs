@@ -45,7 +45,7 @@ impl Job {
             State::Asleep if is_same => return Ok(Said::ok()),
             State::Awake if is_same => {}
             _ => {
-                let said = self.replace(name, wanted).await?;
+                let said = self.replace(name, wanted, State::Asleep).await?;
                 if said.code != 0 {
                     return Ok(said);
                 }
@@ -53,7 +53,7 @@ impl Job {
         }
         self.nap(SIGNAL_MS).await?;
         self.change(name, |process| {
-            process.starting = false;
+            process.starting = None;
             process.state = if process.state == State::Awake { State::Asleep } else { process.state };
         })?;
         self.tell(&format!("{name} sleeps"));
@@ -66,7 +66,7 @@ impl Job {
             State::Awake => {}
             State::Asleep => self.nap(SIGNAL_MS).await?,
             State::Absent | State::Dead => {
-                let said = self.replace(name, wanted).await?;
+                let said = self.replace(name, wanted, State::Awake).await?;
                 if said.code != 0 {
                     return Ok(said);
                 }
@@ -74,7 +74,7 @@ impl Job {
         }
         let woken = self.share(|share| {
             let process = share.processes.entry(name.to_owned()).or_default();
-            process.starting = false;
+            process.starting = None;
             let alive = matches!(process.state, State::Asleep | State::Awake);
             if alive {
                 process.state = State::Awake;
@@ -102,16 +102,16 @@ impl Job {
             self.change(name, |process| process.launch = launch)?;
         }
         if !matches!(was, "absent" | "dead") {
+            let state = if was == "asleep" { State::Asleep } else { State::Awake };
             if gone {
-                let said = self.start(name).await?;
+                let said = self.start(name, state).await?;
                 if said.code != 0 {
                     return Ok(said);
                 }
             }
             self.nap(SIGNAL_MS).await?;
-            let state = if was == "asleep" { State::Asleep } else { State::Awake };
             self.change(name, |process| {
-                process.starting = false;
+                process.starting = None;
                 if matches!(process.state, State::Asleep | State::Awake) {
                     process.state = state;
                 }
@@ -139,24 +139,35 @@ impl Job {
         })
     }
 
-    async fn replace(&self, name: &str, wanted: Option<String>) -> Result<Said, Gone> {
+    async fn replace(&self, name: &str, wanted: Option<String>, to: State) -> Result<Said, Gone> {
         self.stop(name).await?;
         if let Some(wanted) = wanted {
             self.change(name, |process| process.launch = Some(wanted))?;
         }
-        self.start(name).await
+        self.start(name, to).await
     }
 
-    async fn start(&self, name: &str) -> Result<Said, Gone> {
+    async fn start(&self, name: &str, to: State) -> Result<Said, Gone> {
         if self.one(name)?.launch.is_none() {
             return Ok(Said::failed(format!("{name} was not started here before")));
         }
         let number = self.inside(super::world::Inside::next_job)?;
         self.change(name, |process| {
-            (process.state, process.starting, process.born) = (State::Awake, true, number);
+            (process.state, process.starting, process.born) = (State::Awake, Some((self.number, to)), number);
         })?;
         self.nap(START_MS).await?;
         Ok(Said::ok())
+    }
+
+    /// What a script does that is told to end: a copy it started and that does not sleep yet ends with it.
+    pub(super) fn cut_short(&self) {
+        let half = Some((self.number, State::Asleep));
+        // A host that is gone has no copy either.
+        let _ = self.share(|share| {
+            for process in share.processes.values_mut().filter(|process| process.starting == half) {
+                (process.state, process.starting) = (State::Absent, None);
+            }
+        });
     }
 
     async fn stop(&self, name: &str) -> Result<Said, Gone> {
@@ -164,7 +175,7 @@ impl Job {
             self.nap(SIGNAL_MS * 3).await?;
             self.tell(&format!("{name} ends"));
         }
-        self.change(name, |process| (process.state, process.starting) = (State::Absent, false))?;
+        self.change(name, |process| (process.state, process.starting) = (State::Absent, None))?;
         Ok(Said::ok())
     }
 }

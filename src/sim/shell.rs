@@ -63,7 +63,10 @@ impl Job {
     pub(super) async fn run(self, kill: CancellationToken) -> Result<i32, Gone> {
         let ended = tokio::select! {
             biased;
-            () = kill.cancelled() => Err(Gone),
+            () = kill.cancelled() => {
+                self.cut_short();
+                Err(Gone)
+            }
             ended = self.all() => ended,
         };
         self.leave();

@@ -229,7 +229,8 @@ impl Watch {
         let interrupt = Interrupt::under(lease.clone());
         let mut decisions: Vec<(ServiceName, Recovery)> = Vec::new();
         for service in &open.services {
-            let serves = recover::may_still_serve(&open.story, service) && self.field.serves(service).await;
+            let (fencer, answers) = (&*self.field.fencer, self.field.serves(service));
+            let serves = recover::still_serves(&open.story, service, fencer, answers).await;
             decisions.push((service.clone(), recover::decide(&open.story, service, serves)));
         }
         let backward = decisions

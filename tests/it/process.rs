@@ -493,6 +493,22 @@ fn killed_at_any_point_it_is_started_once() {
 }
 
 #[test]
+fn told_to_end_at_any_point_it_leaves_no_copy_awake() {
+    for world in World::each() {
+        for step in 0..12 {
+            let body = "process_asleep s --ready file:/never -- sh -c 'sleep 1000 & wait'";
+            let child = world.command(Mode::Write, body).spawn().unwrap();
+            sleep(Duration::from_millis(8 * step));
+            signal_group(&child, "TERM");
+            child.wait_with_output().unwrap();
+            eventually("what was begun is gone", || world.living().is_empty());
+            let (_, said) = world.code("process_is absent s");
+            assert_eq!(said, "s is absent\n", "ended after {} ms in {:?}", 8 * step, world.cgroup);
+        }
+    }
+}
+
+#[test]
 fn killed_at_any_point_a_wake_and_an_end_are_finished_by_the_next() {
     for world in World::each() {
         for step in 0..6 {

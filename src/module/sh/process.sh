@@ -26,7 +26,7 @@ process_asleep() {
     asleep) process_same && return ;;
     awake | mixed) process_same && { tree_sleep; return; } ;;
   esac
-  process_replace && tree_sleep
+  process_replace asleep && tree_sleep && start_done
 }
 
 # process_awake NAME [WORDS]: all of it runs. A copy that died in its sleep is started anew; one that runs is left alone,
@@ -36,7 +36,7 @@ process_awake() {
   case $state in
     awake) ;;
     asleep | mixed) tree_wake ;;
-    *) process_replace ;;
+    *) process_replace awake ;;
   esac
 }
 
@@ -63,10 +63,10 @@ process_restore() {
     absent | dead) process_stop && process_old_launch; return ;;
   esac
   if [ "$2" != "$pid $start" ] || [ "$state" = dead ]; then
-    process_stop && process_old_launch && process_start || return
+    process_stop && process_old_launch && process_start "$1" || return
   fi
   case $1 in
-    asleep) tree_sleep ;;
+    asleep) tree_sleep && start_done ;;
     *) tree_wake ;;
   esac
 }
@@ -139,7 +139,7 @@ process_same() {
   [ -z "$wanted" ] || [ "$wanted" = "$launch" ]
 }
 
-# process_replace: ends what is left of an earlier one and starts it, by this step's words or else by those of last time.
+# process_replace asleep|awake: ends what is left of an earlier one and starts it, by this step's words or else by those of last time.
 process_replace() {
   if [ -z "$wanted" ] && [ "$state" = absent ]; then
     echo "$name was not started here before, and this step has no command to start it" >&2
@@ -147,7 +147,7 @@ process_replace() {
   fi
   process_stop || return
   [ -z "$wanted" ] || printf '%s\n' "$wanted" | write_whole "$dir/launch" || return
-  process_start
+  process_start "$1"
 }
 
 # process_stop: asks, waits, kills, and forgets the process but not how it was started.

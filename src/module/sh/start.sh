@@ -1,11 +1,14 @@
 # Starts a process so that it outlives everything that started it, and never without a record.
 #
 # The new process waits on a pipe until its record is written. If this shell is killed before that, the pipe closes and the
-# process ends by itself: there is no moment at which it runs and nobody knows of it.
+# process ends by itself: there is no moment at which it runs and nobody knows of it. If this shell is told to end before
+# a process that is to sleep does, that process ends with it: a copy is not left awake that nobody wants awake.
 # shellcheck shell=sh disable=SC2154,SC2034 # variables are shared with the files named above
 
-# process_start: by the words in the launch file; returns when it is ready.
+# process_start asleep|awake: by the words in the launch file; returns when it is ready. The word says for what: one that
+# is to sleep is ended should this shell be told to end, until start_done.
 process_start() {
+  start_for=$1
   command -v setsid >/dev/null || { echo "this host has no setsid (part of util-linux and of busybox)" >&2; return 1; }
   if ! [ -s "$dir/launch" ]; then
     echo "it is not known here how $name was started, and this step has no command to start it" >&2
@@ -46,7 +49,7 @@ start_spawn() {
   pid=$(setsid -f sh -c "$start_child" start "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&-)
   # A setsid without -f does not return; in the background, the program starts with SIGINT and SIGQUIT ignored.
   [ -n "$pid" ] || pid=$(setsid sh -c "$start_child" start "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&- &)
-  start_record && echo go >&5
+  start_record && start_traps && echo go >&5
   start_status=$?
   exec 5>&- 7<&-
   unset REVEILLE_PROCESS
@@ -99,15 +102,35 @@ exec su -s /bin/sh "$user" -c "exec \"\$0\" \"\$@\"" "$@"
 start_await() {
   guard_clock
   start_settled=$((guard_now + 20))
-  trap 'start_tell "$name is still not ready (${ready:-alive})"; exit 124' HUP INT TERM
   while record_alive; do
-    start_ready && { trap - HUP INT TERM; return; }
+    start_ready && { [ "$start_for" = asleep ] || start_done; return; }
     nap
   done
+  start_done
   start_tell "$name ended before it was ready; a command must stay in the foreground"
+  start_forget
+  return 1
+}
+
+start_traps() {
+  trap 'start_cut' HUP INT TERM
+}
+
+start_done() {
+  trap - HUP INT TERM
+}
+
+# start_cut: this shell is told to end before the process is what it was started for.
+start_cut() {
+  trap '' HUP INT TERM
+  start_tell "$name is still not ready (${ready:-alive})"
+  [ "$start_for" != asleep ] || start_forget
+  exit 124
+}
+
+start_forget() {
   tree_kill
   rm -f "$dir/record"
-  return 1
 }
 
 # start_tell MESSAGE: with the last lines of the log.
