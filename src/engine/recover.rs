@@ -109,9 +109,9 @@ pub async fn still_serves(
     fencer: &dyn Fencer,
     answers: impl Future<Output = bool>,
 ) -> bool {
-    let begun = |step: &&PlanStep| step.service == *service && story.status(&step.id) != StepStatus::Waiting;
+    let acted = |step: &&PlanStep| step.service == *service && story.status(&step.id).acted();
     let mut begun_fences = Vec::new();
-    for step in story.plan.steps.iter().filter(begun) {
+    for step in story.plan.steps.iter().filter(acted) {
         match &step.work {
             _ if matches!(step.stage, Stage::Ifconfig | Stage::Commit) => return false,
             Work::Fence(_) if story.status(&step.id).succeeded() => return false,

@@ -156,8 +156,9 @@ impl Core {
 
     /// Whether everything was looked at, and everything found was looked into.
     pub fn is_looked_at(&self) -> bool {
-        let looked =
-            |service: &Service| service.looked && service.inquiry.is_none() && service.round.is_none();
+        let looked = |service: &Service| {
+            service.looked && service.inquiry.is_none() && service.round.is_none() && !service.hurried
+        };
         self.services.values().all(looked) && self.hosts.values().all(Host::is_looked_at)
     }
 
@@ -238,6 +239,7 @@ impl Core {
                 service.renewal.next_ms = now;
                 service.renewal.forsaken = false;
                 service.copy.bad = 0;
+                service.hurried = false;
                 service.moved_ms = Some(now);
             }
         }

@@ -1,6 +1,6 @@
 //! From a verdict to an act: every reason against it is looked for, and if there is none the act goes out.
 
-use super::config::Watched;
+use super::config::{Measure, Rule, Watched};
 use super::core::{Core, Owner};
 use super::effect::{Act, ActEnd, ActId, ActOutcome, Effect, Memory};
 use super::happening::Happening;
@@ -14,8 +14,12 @@ use crate::plan::{LeaseFact, Operation};
 use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::{EvidenceKind, TakeoverMode};
 
-/// A host must be less loaded than the one that is left by this factor, or the move is not worth it.
+/// A host must be less loaded than the one that is left by this factor, or a move for its load is not worth it.
 const LIGHTER: f64 = 0.7;
+
+/// Where something else is the matter, a host may have as much load as the one that is left: measures of load that differ
+/// by less than this are the same.
+const SAME_LOAD: f64 = 0.25;
 
 /// When no host could take a service, the pool is asked again after this.
 const NOBODY_MS: u64 = 5_000;
@@ -41,7 +45,8 @@ impl Core {
         if let Some(inquiry) = inquiry {
             blockers.extend(self.missing_evidence(name, service, watched, primary, inquiry));
         }
-        let lighter_than = (operation == Operation::Switchover).then(|| self.load_of(primary) * LIGHTER);
+        let lighter_than =
+            (operation == Operation::Switchover).then(|| self.load_limit(service, watched, primary));
         if let Some(limit) = lighter_than
             && !self.is_anyone_lighter(watched, primary, limit)
         {
@@ -232,6 +237,14 @@ impl Core {
             found: found.join(", "),
             lapses_in_ms: waits_for,
         })
+    }
+
+    /// The most load that a host may have to be worth a move.
+    fn load_limit(&self, service: &Service, watched: &Watched, primary: &HostName) -> f64 {
+        let load = self.load_of(primary);
+        let holds = |name: &String| service.gauges.get(name).is_some_and(|gauge| gauge.holds);
+        let of_load = |(name, rule): (&String, &Rule)| rule.measure == Measure::LoadPerCpu && holds(name);
+        if watched.overload.iter().any(of_load) { load * LIGHTER } else { load + SAME_LOAD }
     }
 
     fn load_of(&self, host: &HostName) -> f64 {
