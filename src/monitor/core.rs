@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -327,7 +328,7 @@ impl Core {
         ActId(self.acts)
     }
 
-    pub(super) fn watched(&self, name: &ServiceName) -> Option<&Watched> {
+    pub(super) fn watched(&self, name: &ServiceName) -> Option<&Arc<Watched>> {
         self.config.services.get(name)
     }
 
@@ -388,7 +389,7 @@ impl Core {
 }
 
 fn addresses_of(config: &Config) -> BTreeMap<IpAddr, ServiceName> {
-    let of = |(name, watched): (&ServiceName, &Watched)| {
+    let of = |(name, watched): (&ServiceName, &Arc<Watched>)| {
         let name = name.clone();
         watched.addresses.clone().into_iter().map(move |address| (address, name.clone()))
     };

@@ -1,6 +1,7 @@
 //! Whole stories through the core, against a made-up site in made-up time: no planner, no engine, no sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::*;
 use crate::module::Outcome;
@@ -79,7 +80,7 @@ fn config(data: DataPolicy) -> Config {
         lease_ms: None,
     };
     Config {
-        services: [(web(), watched)].into(),
+        services: [(web(), Arc::new(watched))].into(),
         hosts,
         fenceable: BTreeSet::new(),
         host_interval_ms: 1000,
@@ -361,7 +362,7 @@ fn a_monitor_does_not_take_its_own_host_for_a_sign_that_it_is_not_cut_off() {
     let three = ["h1", "h2", "h3"].map(host);
     let mut config =
         Config { hosts: three.to_vec(), own: [host("h2")].into(), ..config(DataPolicy::SharedRead) };
-    config.services.values_mut().for_each(|watched| watched.pool = three.to_vec());
+    config.services.values_mut().for_each(|watched| Arc::make_mut(watched).pool = three.to_vec());
     let mut site = Site::with(config);
     site.run(30_000);
     assert!(!site.core.is_cut_off());
@@ -409,7 +410,7 @@ fn a_frozen_host_is_left_alone_until_there_is_evidence() {
     let held = site.told.iter().filter(|said| said.contains("evidence is missing")).count();
     assert_eq!(held, 1, "said once: {:#?}", site.told);
     let mut leased = config(DataPolicy::SharedRead);
-    leased.services.get_mut(&web()).unwrap().lease_ms = Some(5000);
+    Arc::make_mut(leased.services.get_mut(&web()).unwrap()).lease_ms = Some(5000);
     let mut site = Site::with(leased);
     site.run(5_000).set("h1", Is::Frozen);
     let froze = site.now.mono_ms;
@@ -472,7 +473,7 @@ fn load_moves_a_service_only_to_a_lighter_host_and_not_again_at_once() {
 fn with_a_queue(waiting: &[u32]) -> Site {
     let mut config = config(DataPolicy::SharedRead);
     let rule = Rule { measure: Measure::Queue("/queue".to_owned()), above: 10.0, rounds: 1 };
-    config.services.get_mut(&web()).unwrap().overload = [("queue".to_owned(), rule)].into();
+    Arc::make_mut(config.services.get_mut(&web()).unwrap()).overload = [("queue".to_owned(), rule)].into();
     let mut site = Site::with(config);
     site.run(5_000);
     site.waiting = waiting.to_vec();
