@@ -13,6 +13,7 @@ mod language;
 mod layers;
 mod leases;
 mod modules;
+mod monitor_service;
 mod monitors;
 mod planning;
 mod process;
