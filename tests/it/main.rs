@@ -20,4 +20,5 @@ mod process;
 mod schema;
 mod transport;
 mod watch;
+mod web;
 mod world;
