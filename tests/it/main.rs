@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod check;
+mod dns;
 mod docs;
 mod doctor;
 mod evidence;
@@ -17,6 +18,7 @@ mod monitors;
 mod planning;
 mod process;
 mod schema;
+mod shipped;
 mod transport;
 mod watch;
 mod world;
