@@ -7,6 +7,7 @@ mod dns;
 mod docs;
 mod doctor;
 mod evidence;
+mod examples;
 mod failover;
 mod inventory;
 mod lab;

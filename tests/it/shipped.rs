@@ -9,17 +9,26 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 use tokio::runtime::Builder;
 
+use crate::failover::changes;
 use crate::lab::TestLab;
 use crate::watch::{Watching, eager};
 use crate::world::World;
 
-/// A site with this shipped service alone, its address in the lab's network, free to move as often as a test wants;
+/// The shipped site with this service alone, its address in the lab's network, free to move as often as a test wants;
 /// nothing deployed. The service address is `address`.
 pub fn shipped(lab: TestLab, service: &str) -> World {
+    site(lab, Path::new(env!("CARGO_MANIFEST_DIR")), service)
+}
+
+/// The same of a site below `examples/`, whose service has its name.
+pub fn example(lab: TestLab, name: &str) -> World {
+    site(lab, &Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), name)
+}
+
+fn site(lab: TestLab, root: &Path, service: &str) -> World {
     let mut world = World::on(lab);
     fs::remove_file(world.root().join("playbooks/web.yml")).unwrap();
     let net = world.address.rsplit_once('.').unwrap().0.to_owned();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let templates = fs::read_dir(root.join("templates").join(service)).unwrap();
     for template in templates.map(|entry| entry.unwrap().path()) {
         let text = fs::read_to_string(&template).unwrap();
@@ -44,6 +53,15 @@ impl World {
             move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
             Builder::new_current_thread().enable_all().build().unwrap().block_on(work())
         })
+    }
+
+    /// Runs a command that must find everything on every host as it should be.
+    #[track_caller]
+    pub fn unchanged(&self, args: &[&str]) {
+        let said = self.ok(args);
+        // The controller's own table is written each time.
+        let hosts: String = said.out.lines().filter(|line| !line.starts_with("controller")).collect();
+        assert_eq!(changes(&hosts), 0, "{args:?}\n{}\n{}", said.out, said.err);
     }
 
     /// The only service's part of the status.
