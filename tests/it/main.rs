@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod check;
+mod dns;
 mod docs;
 mod doctor;
 mod evidence;
+mod examples;
 mod failover;
 mod inventory;
 mod lab;
@@ -18,6 +20,7 @@ mod monitors;
 mod planning;
 mod process;
 mod schema;
+mod shipped;
 mod transport;
 mod watch;
 mod web;
