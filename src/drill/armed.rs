@@ -27,8 +27,8 @@ impl Armed {
     /// It ends before it is ready.
     pub fn start(lab: &Lab, host: &str, script: &str, args: &[&str]) -> Result<Self> {
         let script = format!("{PRELUDE}{script}");
-        let argv = ["sh", "-c", &script, "sh"].into_iter().chain(args.iter().copied());
-        let mut command = lab.command(host, argv)?;
+        let words = ["sh", "-c", &script, "sh"].into_iter().chain(args.iter().copied());
+        let mut command = lab.command(host, words)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().with_context(|| format!("failed to run a program on {host}"))?;
         let tell = child.stdin.take();

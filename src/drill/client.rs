@@ -55,12 +55,10 @@ impl Client {
         let reading = thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 let mut seen = into.lock().unwrap_or_else(PoisonError::into_inner);
-                match serde_json::from_str::<Answer>(&line) {
-                    Ok(answer) => seen.answers.push(answer),
-                    Err(_) => {
-                        let beginning = serde_json::from_str::<Beginning>(&line).ok();
-                        seen.started = beginning.map(|line| line.started).or(seen.started);
-                    }
+                if let Ok(answer) = serde_json::from_str::<Answer>(&line) {
+                    seen.answers.push(answer);
+                } else if let Ok(beginning) = serde_json::from_str::<Beginning>(&line) {
+                    seen.started = Some(beginning.started);
                 }
             }
         });

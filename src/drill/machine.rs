@@ -27,7 +27,7 @@ pub fn machine() -> Machine {
     }
 }
 
-/// `MemTotal:    24683504 kB`, `model name	: …`
+/// `MemTotal:    24683504 kB`
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;

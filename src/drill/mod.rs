@@ -21,6 +21,7 @@ mod made_up;
 mod method;
 mod overload;
 pub mod page;
+pub mod plot;
 pub mod record;
 pub mod reference;
 pub mod results;

@@ -206,3 +206,68 @@ impl Document {
         Ok(all)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::made_up;
+
+    #[test]
+    fn a_document_survives_its_file_and_has_a_round_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("deep/er/rounds.json");
+        let document = made_up::document();
+        document.save(&file).unwrap();
+        assert_eq!(Document::load(&file).unwrap(), document);
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(text.lines().filter(|line| line.contains("\"phase\"")).count(), document.rounds.len());
+        let empty = Document { rounds: Vec::new(), ..document };
+        assert_eq!(Document::parse(&empty.to_json().unwrap()).unwrap(), empty);
+    }
+
+    #[test]
+    fn other_documents_are_refused() {
+        let text = made_up::document().to_json().unwrap();
+        assert!(Document::parse(&text.replace("drill/1", "drill/2")).is_err());
+        let wake = text.replace("\"drill\": \"fault\"", "\"drill\": \"wake\"");
+        assert_eq!(Document::parse(&wake).unwrap_err().to_string(), "it is the result of `drill wake`");
+    }
+
+    #[test]
+    fn a_drill_goes_on_with_what_is_missing() {
+        let mut document = made_up::document();
+        let cell = document.wanted.cells()[3].clone();
+        document.rounds.retain(|round| !round.is_of(&cell) || round.round == 2);
+        assert_eq!(document.missing(&cell), [1, 3, 4]);
+        let more = Wanted { intervals: vec!["16".parse().unwrap()], ..document.wanted.clone() };
+        let machine = document.machine.clone();
+        document.resume(&more, None, &machine).unwrap();
+        assert_eq!(document.wanted.intervals.len(), 3);
+        assert_eq!(document.missing(&cell), [1, 3, 4]);
+    }
+
+    #[test]
+    fn what_would_not_fit_is_refused() {
+        let document = made_up::document();
+        let resume = |rounds: u32, seed: u64, cores: u32| {
+            let wanted = Wanted { rounds, ..document.wanted.clone() };
+            let machine = Machine { cores, ..document.machine.clone() };
+            document.clone().resume(&wanted, Some(seed), &machine).map_err(|error| error.to_string())
+        };
+        assert_eq!(resume(4, 7, 2), Ok(()));
+        assert!(resume(5, 7, 2).unwrap_err().contains("4 rounds, not 5"));
+        assert!(resume(4, 8, 2).unwrap_err().contains("seed is 7"));
+        assert!(resume(4, 7, 3).unwrap_err().contains("another machine"));
+    }
+
+    #[test]
+    fn results_are_put_together_only_where_they_are_of_one_machine() {
+        let document = made_up::document();
+        let other = Document { seed: Some(8), ..document.clone() };
+        let merged = Document::merge(vec![document.clone(), other.clone()]).unwrap();
+        assert_eq!((merged.seed, merged.rounds.len()), (None, document.rounds.len() * 2));
+        assert_eq!(merged.method, document.method);
+        let elsewhere = Document { machine: Machine { cores: 64, ..document.machine.clone() }, ..other };
+        assert!(Document::merge(vec![document, elsewhere]).is_err());
+    }
+}

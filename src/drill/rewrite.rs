@@ -2,44 +2,54 @@
 
 use std::net::Ipv4Addr;
 
-use regex::{Captures, Regex};
+use regex::Regex;
 
 /// From one network to another, both by their first three numbers.
 #[derive(Clone, Debug)]
 pub struct Renumber {
-    from: [u8; 3],
-    to: [u8; 3],
+    /// `10.83.0`, as in addresses.
+    forward: Swap,
+    /// `0.83.10`, as in names of reverse zones.
+    backward: Swap,
+}
+
+#[derive(Clone, Debug)]
+struct Swap {
     found: Regex,
+    to: String,
 }
 
 impl Renumber {
     /// `None` where nothing is to be changed.
     pub fn new(from: Ipv4Addr, to: Ipv4Addr) -> Option<Self> {
-        let ([a, b, c, _], [x, y, z, _]) = (from.octets(), to.octets());
-        let pattern =
-            format!(r"(?P<before>^|[^0-9.])(?P<net>{a}\.{b}\.{c}|{c}\.{b}\.{a})(?P<after>$|[^0-9])");
-        let found = Regex::new(&pattern).ok()?;
-        ([a, b, c] != [x, y, z]).then_some(Self { from: [a, b, c], to: [x, y, z], found })
+        let (old, new) = (numbers(from), numbers(to));
+        let turned = |numbers: &[String; 3]| numbers.iter().rev().cloned().collect::<Vec<_>>().join(".");
+        // What stands before must not be part of the address, nor what stands behind part of its last number.
+        let forward = format!(r"(^|[^0-9.]){}($|[^0-9])", regex::escape(&old.join(".")));
+        let backward = format!(r"(^|[^0-9.]|[^0-9.][0-9]+\.){}(\.in-addr)", regex::escape(&turned(&old)));
+        let swap = |found: &str, to: String| Some(Swap { found: Regex::new(found).ok()?, to });
+        let renumber =
+            Self { forward: swap(&forward, new.join("."))?, backward: swap(&backward, turned(&new))? };
+        (old != new).then_some(renumber)
     }
 
     /// `10.83.0.80`, `10.83.0.0/24`, `10.83.0`, and `80.0.83.10.in-addr.arpa`: but not `110.83.0.80` or `10.83.01`.
     pub fn text(&self, text: &str) -> String {
-        let [a, b, c] = self.from;
-        let [x, y, z] = self.to;
-        let forward = format!("{a}.{b}.{c}");
-        let replace = |found: &Captures<'_>| {
-            let net = if found["net"] == forward { format!("{x}.{y}.{z}") } else { format!("{z}.{y}.{x}") };
-            format!("{}{net}{}", &found["before"], &found["after"])
-        };
-        // Twice: what stands behind one match may stand before the next.
-        let once = self.found.replace_all(text, &replace).into_owned();
-        let reverse = Regex::new(&format!(r"(?P<host>[^0-9.][0-9]+\.){c}\.{b}\.{a}\.in-addr"));
-        let once = match reverse {
-            Ok(reverse) => reverse.replace_all(&once, format!("${{host}}{z}.{y}.{x}.in-addr")).into_owned(),
-            Err(_) => once,
-        };
-        self.found.replace_all(&once, replace).into_owned()
+        // Twice: what ends one match may stand before the next.
+        let swaps = [&self.backward, &self.forward, &self.backward, &self.forward];
+        swaps.into_iter().fold(text.to_owned(), |text, swap| swap.apply(&text))
     }
+}
+
+impl Swap {
+    fn apply(&self, text: &str) -> String {
+        self.found.replace_all(text, format!("${{1}}{}${{2}}", self.to)).into_owned()
+    }
+}
+
+fn numbers(address: Ipv4Addr) -> [String; 3] {
+    let octets = address.octets();
+    [octets[0], octets[1], octets[2]].map(|octet| octet.to_string())
 }
 
 #[cfg(test)]

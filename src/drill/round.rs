@@ -28,7 +28,7 @@ use crate::site::action::Action;
 use crate::site::id::HostName;
 
 /// How long a takeover may take, beside the looks it needs.
-const TAKEOVER: Duration = Duration::from_secs(60);
+const TAKEOVER: Duration = Duration::from_mins(1);
 /// How long it may take until all is well again, beside the looks that needs.
 const RECOVERY: Duration = Duration::from_secs(90);
 /// What the meter needs to start.

@@ -5,6 +5,7 @@
 mod check;
 mod docs;
 mod doctor;
+mod drill;
 mod evidence;
 mod failover;
 mod inventory;
