@@ -1,9 +1,10 @@
 //! When, between two looks of the monitor, each failure is to fall: at random, but evenly spread over the rounds, and the
 //! same for the same seed. Pure.
 //!
-//! With N rounds the interval is cut into N strata of one length. Each gets one failure, at a random place in it; the
-//! order of the strata is random too. Each instant alone is as random as an unstratified one, and the mean over the
-//! rounds is not at the mercy of 20 draws.
+//! With N rounds the interval is cut into N strata of one length. Each gets one failure, at a random place in it, and the
+//! stratum as far from the end as this one from the beginning gets the mirrored place (antithetic variates: Hammersley and
+//! Morton, 1956). The order of the strata is random. So each instant alone is as random as any, and the mean over the
+//! rounds is not at the mercy of 20 draws: what would be gained by an early one is paid by its mirror.
 
 use sha2::{Digest, Sha256};
 
@@ -16,7 +17,12 @@ pub fn phases(seed: u64, cell: &Cell, rounds: u32) -> Vec<f64> {
     for last in (1..strata.len()).rev() {
         strata.swap(last, chance.below(last + 1));
     }
-    strata.into_iter().map(|stratum| (f64::from(stratum) + chance.unit()) / f64::from(rounds)).collect()
+    let places: Vec<f64> = (0..rounds.div_ceil(2)).map(|_| chance.unit()).collect();
+    let place = |stratum: u32| {
+        let mirrored = rounds - 1 - stratum;
+        if stratum <= mirrored { places[stratum as usize] } else { 1.0 - places[mirrored as usize] }
+    };
+    strata.into_iter().map(|stratum| (f64::from(stratum) + place(stratum)) / f64::from(rounds)).collect()
 }
 
 /// Numbers that are the same for the same words: digests of the words and a count.
@@ -57,8 +63,16 @@ mod tests {
             for (stratum, phase) in (0..rounds).zip(&phases) {
                 let (from, to) = (f64::from(stratum), f64::from(stratum) + 1.0);
                 let place = phase * f64::from(rounds);
-                assert!((from..to).contains(&place), "{phase} of {rounds}");
+                assert!((from..=to).contains(&place), "{phase} of {rounds}");
             }
+        }
+    }
+
+    #[test]
+    fn an_even_number_of_them_falls_in_the_middle_on_the_mean() {
+        for seed in 0..20 {
+            let phases = phases(seed, &cell("4"), 20);
+            assert!((phases.iter().sum::<f64>() / 20.0 - 0.5).abs() < 1e-9, "{phases:?}");
         }
     }
 

@@ -13,8 +13,9 @@ const PARAGRAPHS: [&str; 8] = [
     "The monitor is `reveille watch`, as it is, in a process of its own in the controller's place, with the interval that \
      is measured. It is not told of the failure.",
     "A failure falls at a random instant between two of the monitor's looks. The interval is cut into as many strata as \
-     there are rounds; each gets one failure, at a random place in it, in random order. So each instant is as random as \
-     any, and the mean over the rounds is not that of 20 lucky or unlucky draws. All instants follow from the seed. The \
+     there are rounds; each gets one failure, at a random place in it, in random order, and a stratum and its mirror image get \
+     mirrored places. So each instant alone is as random as any, and the mean over the rounds is not that of a few lucky \
+     or unlucky draws. All instants follow from the seed. The \
      looks are read from the monitor's recording, and where the failure really fell between two of them is kept as \
      `phase`.",
     "The failure counts from the instant before the call that makes it; `inject_ms` is how long that call took, so it \
