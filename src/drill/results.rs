@@ -119,25 +119,22 @@ fn response(row: &Row, with_reference: bool) -> Vec<String> {
     cells
 }
 
+/// A line for each service and fault, a column for each interval.
 fn effectiveness(tables: &Tables) -> String {
-    let mut heads = vec!["service", "fault", "interval", "ratio", "limit", "yardstick", ""];
-    heads.extend(tables.reference.as_deref());
-    let rows = tables.effectiveness.iter().map(|row: &Effectiveness| {
-        let mut cells = vec![
-            row.service.to_string(),
-            row.fault.to_string(),
-            row.interval_s.to_string(),
-            format!("**{:.2}**", row.ratio),
-            format!("{:.2}", row.limit),
-            format!("{:.2}", row.yardstick),
-            if row.is_met() { "met" } else { "missed" }.to_owned(),
-        ];
-        if tables.reference.is_some() {
-            cells.push(row.reference.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}")));
-        }
-        cells
+    let intervals: Vec<String> = tables.intervals().iter().map(ToString::to_string).collect();
+    let heads: Vec<&str> =
+        ["service", "fault"].into_iter().chain(intervals.iter().map(String::as_str)).collect();
+    let rows = tables.by_service().into_iter().map(|(service, fault, row)| {
+        let ratios = row.into_iter().map(|cell| cell.map_or_else(|| "–".to_owned(), ratio));
+        [service.to_string(), fault.to_string()].into_iter().chain(ratios).collect()
     });
-    tabled(&heads, rows)
+    format!("Each with its yardstick in parentheses; the limit is 2.\n\n{}", tabled(&heads, rows))
+}
+
+fn ratio(row: &Effectiveness) -> String {
+    let missed = if row.is_met() { "" } else { ", missed" };
+    let other = row.reference.map(|ratio| format!("; reference {ratio:.2}")).unwrap_or_default();
+    format!("**{:.2}** ({:.2}{missed}){other}", row.ratio, row.yardstick)
 }
 
 fn tabled(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {

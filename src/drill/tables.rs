@@ -111,6 +111,37 @@ impl Tables {
     }
 }
 
+/// A service, a fault, and table 3 at every interval.
+pub type Line<'a> = (&'a ServiceName, Fault, Vec<Option<&'a Effectiveness>>);
+
+impl Tables {
+    /// The intervals of table 3, shortest first.
+    pub fn intervals(&self) -> Vec<Interval> {
+        let mut intervals: Vec<Interval> = self.effectiveness.iter().map(|row| row.interval_s).collect();
+        intervals.sort();
+        intervals.dedup();
+        intervals
+    }
+
+    /// Table 3 with a line for each service and fault.
+    pub fn by_service(&self) -> Vec<Line<'_>> {
+        let intervals = self.intervals();
+        let mut lines: Vec<Line<'_>> = Vec::new();
+        for row in &self.effectiveness {
+            if !lines.iter().any(|(service, fault, _)| **service == row.service && *fault == row.fault) {
+                let of_line = |interval: &Interval| {
+                    self.effectiveness.iter().find(|other| {
+                        (&other.service, other.fault) == (&row.service, row.fault)
+                            && other.interval_s == *interval
+                    })
+                };
+                lines.push((&row.service, row.fault, intervals.iter().map(of_line).collect()));
+            }
+        }
+        lines
+    }
+}
+
 impl Responses {
     /// `Table 1`, or nothing where it has no number.
     pub fn number(&self) -> Option<u32> {

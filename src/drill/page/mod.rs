@@ -57,7 +57,11 @@ fn heading(document: &Document, tables: &Tables) -> String {
 
 fn figures<'a>(plots: impl Iterator<Item = &'a Plot>) -> String {
     let figure = |plot: &Plot| {
-        format!("<figure>\n<figcaption>{}</figcaption>\n{}\n</figure>\n", escaped(&plot.title), plot.inline())
+        format!(
+            "<figure>\n<figcaption>{}</figcaption>\n{}\n</figure>\n",
+            escaped(&plot.caption),
+            plot.inline()
+        )
     };
     format!("<div class=\"figures\">\n{}</div>\n", each(plots.map(figure)))
 }
@@ -66,14 +70,14 @@ fn responses(table: &Responses, reference: Option<&str>) -> String {
     let heads = [
         "Service",
         "Interval",
-        "Rounds",
+        "Response",
+        "Yardstick",
         "Deterministic",
         "Migration",
-        "Response",
         "Median",
         "Shortest to longest",
-        "Client's outage",
-        "Yardstick",
+        "Outage",
+        "Rounds",
     ];
     let rows = each(table.rows.iter().map(|row| response(row, reference.is_some())));
     tabled(&heads, reference, &rows)
@@ -87,14 +91,14 @@ fn response(row: &Row, with_reference: bool) -> String {
     let spread = row.response_s;
     let mut cells = vec![
         row.interval_s.to_string(),
-        rounds(row),
+        format!("<b>{} s</b>", stat(spread, 3)),
+        format!("{:.1} s {}", row.yardstick_s, badge(row.is_met())),
         format!("{} s", stat(row.deterministic_s, 3)),
         format!("{} s", stat(row.migration_s, 3)),
-        format!("<b>{} s</b>", stat(spread, 3)),
         if spread.n > 0 { format!("{:.3} s", spread.median) } else { "–".to_owned() },
         if spread.n > 0 { format!("{:.2} to {:.2} s", spread.min, spread.max) } else { "–".to_owned() },
         format!("{} ms", stat(row.outage_ms, 0)),
-        format!("{:.1} s {}", row.yardstick_s, badge(row.is_met())),
+        rounds(row),
     ];
     if with_reference {
         cells
@@ -103,23 +107,25 @@ fn response(row: &Row, with_reference: bool) -> String {
     line(row.service.as_str(), &cells)
 }
 
+/// A line for each service and fault, a column for each interval.
 fn effectiveness(tables: &Tables) -> String {
-    let heads = ["Service", "Fault", "Interval", "Ratio", "Limit", "Yardstick"];
-    let row = |row: &Effectiveness| {
-        let mut cells = vec![
-            row.fault.to_string(),
-            row.interval_s.to_string(),
-            format!("<b>{:.2}</b>", row.ratio),
-            format!("{:.2}", row.limit),
-            format!("{:.2} {}", row.yardstick, badge(row.is_met())),
-        ];
-        if tables.reference.is_some() {
-            cells.push(row.reference.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}")));
-        }
-        line(row.service.as_str(), &cells)
-    };
-    let rows = each(tables.effectiveness.iter().map(row));
-    tabled(&heads, tables.reference.as_deref(), &rows)
+    let intervals = tables.intervals();
+    let heads: Vec<String> = intervals.iter().map(ToString::to_string).collect();
+    let heads: Vec<&str> = ["Service", "Fault"].into_iter().chain(heads.iter().map(String::as_str)).collect();
+    let rows = tables.by_service().into_iter().map(|(service, fault, row)| {
+        let cells = row.into_iter().map(|cell| cell.map_or_else(|| "–".to_owned(), ratio));
+        line(service.as_str(), &std::iter::once(fault.to_string()).chain(cells).collect::<Vec<_>>())
+    });
+    tabled(&heads, None, &each(rows))
+}
+
+fn ratio(row: &Effectiveness) -> String {
+    let (class, sign) = if row.is_met() { ("badge", "✓") } else { ("badge bad", "✗") };
+    let other = row.reference.map(|ratio| format!("<small>reference {ratio:.2}</small>")).unwrap_or_default();
+    format!(
+        "<span class=\"{class}\">{sign} {:.2}</span> <small>yardstick {:.2}, limit {:.2}</small>{other}",
+        row.ratio, row.yardstick, row.limit
+    )
 }
 
 fn tabled(heads: &[&str], reference: Option<&str>, rows: &str) -> String {

@@ -76,13 +76,12 @@ impl Canvas {
         text_at(&mut self.svg, (x, y), anchor, class, text);
     }
 
-    /// A line through points.
-    pub fn line(&mut self, class: &str, points: &[(f64, f64)]) {
-        let mut path = String::new();
-        for (number, (x, y)) in points.iter().enumerate() {
-            let _ = write!(path, "{}{x:.1} {y:.1}", if number == 0 { 'M' } else { 'L' });
-        }
-        let _ = write!(self.svg, r#"<path class="{class}" d="{path}"/>"#);
+    /// A level at one interval, as wide as so many marks side by side.
+    #[expect(clippy::cast_precision_loss, reason = "a handful of services")]
+    pub fn across(&mut self, class: &str, interval: f64, value: f64, marks: usize, apart: f64) {
+        let (x, y) = (self.x(interval), self.y(value));
+        let half = (marks as f64 * apart / 2.0 + 4.0).min(38.0);
+        let _ = write!(self.svg, r#"<path class="{class}" d="M{:.1} {y:.1}H{:.1}"/>"#, x - half, x + half);
     }
 }
 
@@ -105,6 +104,11 @@ pub(super) fn mark(number: usize, x: f64, y: f64) -> String {
         _ => format!(r#"<path d="M{:.1} {y:.1}h10.8m-5.4 -5.4v10.8""#, x - 5.4),
     };
     format!("{shape} class=\"mark s{}\"/>", number % 6)
+}
+
+/// Somebody else's figure: a cross, beside the service's own mark.
+pub(super) fn other(x: f64, y: f64) -> String {
+    format!(r#"<path class="reference" d="M{:.1} {:.1}l8 8m0 -8l-8 8"/>"#, x - 4.0, y - 4.0)
 }
 
 /// A line of marks and words, broken where it is too long; and how much room it takes.

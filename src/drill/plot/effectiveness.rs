@@ -1,12 +1,12 @@
 //! Interval by mean response, against its limit. Pure.
 
-use super::canvas::{Axis, Canvas, WIDTH, dash, legend, mark};
+use super::canvas::{Axis, Canvas, WIDTH, dash, legend, mark, other};
 use super::{Plot, services};
 use crate::drill::cell::Fault;
 use crate::drill::tables::{Effectiveness, Tables};
 
 const HEIGHT: f64 = 270.0;
-const APART: f64 = 10.0;
+const APART: f64 = 13.0;
 
 pub fn effectiveness(tables: &Tables, fault: Fault) -> Plot {
     let rows: Vec<&Effectiveness> =
@@ -22,7 +22,7 @@ pub fn effectiveness(tables: &Tables, fault: Fault) -> Plot {
         .collect();
     entries.push((dash("least"), "limit".to_owned()));
     entries.push((dash("yardstick"), "yardstick".to_owned()));
-    entries.extend(tables.reference.iter().map(|source| (dash("reference"), source.clone())));
+    entries.extend(tables.reference.iter().map(|source| (other(7.0, 0.0), source.clone())));
     let (signs, top) = legend(&entries);
     let mut canvas = Canvas::new(HEIGHT + top, top + 14.0, &intervals, Axis::Linear { to: 2.25 });
     canvas.svg.push_str(&signs);
@@ -30,20 +30,23 @@ pub fn effectiveness(tables: &Tables, fault: Fault) -> Plot {
     for value in [0.0, 0.5, 1.0, 1.5, 2.0] {
         canvas.grid(value);
     }
-    lines(&mut canvas, &rows, &intervals);
+    limits(&mut canvas, &rows, &intervals, services.len());
     #[expect(clippy::cast_precision_loss, reason = "a handful of services")]
     for (number, service) in services.iter().enumerate() {
         let shift = (number as f64 - (services.len() as f64 - 1.0) / 2.0) * APART;
         let of_service = rows.iter().filter(|row| row.service == **service);
-        let points: Vec<(f64, f64)> =
-            of_service.map(|row| (canvas.x(row.interval_s.as_secs()) + shift, canvas.y(row.ratio))).collect();
-        canvas.line(&format!("series s{number}"), &points);
-        for (x, y) in points {
+        for row in of_service {
+            let (x, y) = (canvas.x(row.interval_s.as_secs()) + shift, canvas.y(row.ratio));
             canvas.svg.push_str(&mark(number, x, y));
+            if let Some(ratio) = row.reference {
+                let y = canvas.y(ratio);
+                canvas.svg.push_str(&other(x, y));
+            }
         }
     }
     Plot {
         id: format!("effectiveness-{fault}"),
+        caption: format!("Cost-effectiveness, {fault}"),
         title: format!("Cost-effectiveness, {fault}: interval / mean response"),
         words: words(&rows),
         width: WIDTH,
@@ -52,21 +55,12 @@ pub fn effectiveness(tables: &Tables, fault: Fault) -> Plot {
     }
 }
 
-/// A line's value at a row, if it has one there.
-type Figure = fn(&Effectiveness) -> Option<f64>;
-
-fn lines(canvas: &mut Canvas, rows: &[&Effectiveness], intervals: &[f64]) {
-    let at = |interval: f64| rows.iter().find(|row| (row.interval_s.as_secs() - interval).abs() < 1e-9);
-    let figures: [(&str, Figure); 3] = [
-        ("least", |row| Some(row.limit)),
-        ("yardstick", |row| Some(row.yardstick)),
-        ("reference", |row| row.reference),
-    ];
-    for (class, figure) in figures {
-        let points = intervals.iter().filter_map(|interval| Some((*interval, figure(at(*interval)?)?)));
-        let points: Vec<(f64, f64)> = points.map(|(x, y)| (canvas.x(x), canvas.y(y))).collect();
-        if points.len() > 1 {
-            canvas.line(class, &points);
+fn limits(canvas: &mut Canvas, rows: &[&Effectiveness], intervals: &[f64], services: usize) {
+    for interval in intervals {
+        let mut rows = rows.iter();
+        let Some(row) = rows.find(|row| (row.interval_s.as_secs() - interval).abs() < 1e-9) else { continue };
+        for (class, value) in [("least", row.limit), ("yardstick", row.yardstick)] {
+            canvas.across(class, *interval, value, services, APART);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Plots of a drill as SVG, drawn without a script: for the page, where they take its colours, and as files, which bring
 //! their own. Pure.
 //!
-//! A service has a colour, a mark and a dash of its own in every plot, so that none of them is needed alone.
+//! A service has a colour and a mark of its own in every plot, so that neither is needed alone.
 
 mod canvas;
 mod effectiveness;
@@ -25,6 +25,9 @@ pub const STYLE: &str = include_str!("plot.css");
 pub struct Plot {
     /// Names it among the others, and its file.
     pub id: String,
+    /// What it shows, under the heading of its table.
+    pub caption: String,
+    /// The same alone.
     pub title: String,
     /// The same in words.
     pub words: String,

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::canvas::{Axis, Canvas, WIDTH, dash, legend, mark};
+use super::canvas::{Axis, Canvas, WIDTH, dash, legend, mark, other};
 use super::{Plot, services};
 use crate::drill::tables::{Responses, Row};
 
@@ -23,7 +23,7 @@ pub fn responses(table: &Responses, reference: Option<&str>) -> Plot {
         .collect();
     entries.push((dash("least"), "half an interval".to_owned()));
     entries.push((dash("yardstick"), "yardstick".to_owned()));
-    entries.extend(reference.map(|source| (dash("reference"), source.to_owned())));
+    entries.extend(reference.map(|source| (other(7.0, 0.0), source.to_owned())));
     let (signs, top) = legend(&entries);
     let axis = axis(table);
     let mut canvas = Canvas::new(HEIGHT + top, top + 12.0, &intervals, axis);
@@ -32,7 +32,7 @@ pub fn responses(table: &Responses, reference: Option<&str>) -> Plot {
     for value in doublings(axis) {
         canvas.grid(value);
     }
-    lines(&mut canvas, table, &intervals);
+    limits(&mut canvas, table, &intervals, services.len());
     #[expect(clippy::cast_precision_loss, reason = "a handful of services")]
     for (number, service) in services.iter().enumerate() {
         let shift = (number as f64 - (services.len() as f64 - 1.0) / 2.0) * APART;
@@ -42,6 +42,7 @@ pub fn responses(table: &Responses, reference: Option<&str>) -> Plot {
     }
     Plot {
         id: format!("response-{}", table.fault),
+        caption: "Response by interval".to_owned(),
         title: format!("Response by interval: {}", table.title()),
         words: words(table),
         width: WIDTH,
@@ -69,38 +70,28 @@ fn doublings(axis: Axis) -> Vec<f64> {
     std::iter::successors(Some(from), |value| Some(value * 2.0)).take_while(|value| *value <= to).collect()
 }
 
-/// A line's value at a row, if it has one there.
-type Figure = fn(&Row) -> Option<f64>;
-
-/// The least, the yardstick and the reference: of the services the one that is drawn must do for all.
-fn lines(canvas: &mut Canvas, table: &Responses, intervals: &[f64]) {
-    let at = |interval: f64| table.rows.iter().find(|row| (row.interval_s.as_secs() - interval).abs() < 1e-9);
-    let figures: [(&str, Figure); 3] = [
-        ("least", |row| Some(row.least_s)),
-        ("yardstick", |row| Some(row.yardstick_s)),
-        ("reference", |row| row.reference.map(|times| times.response_s)),
-    ];
-    for (class, figure) in figures {
-        let points = intervals.iter().filter_map(|interval| Some((*interval, figure(at(*interval)?)?)));
-        let points: Vec<(f64, f64)> = points.map(|(x, y)| (canvas.x(x), canvas.y(y))).collect();
-        if points.len() > 1 {
-            canvas.line(class, &points);
+/// The least and the yardstick, as wide as the marks of all services at an interval.
+fn limits(canvas: &mut Canvas, table: &Responses, intervals: &[f64], services: usize) {
+    for interval in intervals {
+        let mut rows = table.rows.iter();
+        let Some(row) = rows.find(|row| (row.interval_s.as_secs() - interval).abs() < 1e-9) else { continue };
+        for (class, value) in [("least", row.least_s), ("yardstick", row.yardstick_s)] {
+            canvas.across(class, *interval, value, services, APART);
         }
     }
 }
 
 fn draw(canvas: &mut Canvas, number: usize, shift: f64, rows: &[&Row]) {
-    let place = |row: &Row, value: f64| (canvas.x(row.interval_s.as_secs()) + shift, canvas.y(value));
-    let points: Vec<(f64, f64)> = rows.iter().map(|row| place(row, row.response_s.mean)).collect();
-    let mut spreads = String::new();
     for row in rows {
-        let ((x, low), (_, high)) = (place(row, row.response_s.min), place(row, row.response_s.max));
-        let _ = write!(spreads, r#"<path class="spread s{number}" d="M{x:.1} {low:.1}V{high:.1}"/>"#);
-    }
-    canvas.svg.push_str(&spreads);
-    canvas.line(&format!("series s{number}"), &points);
-    for (x, y) in points {
-        canvas.svg.push_str(&mark(number, x, y));
+        let x = canvas.x(row.interval_s.as_secs()) + shift;
+        let [low, middle, high] =
+            [row.response_s.min, row.response_s.mean, row.response_s.max].map(|value| canvas.y(value));
+        let _ = write!(canvas.svg, r#"<path class="spread s{number}" d="M{x:.1} {low:.1}V{high:.1}"/>"#);
+        canvas.svg.push_str(&mark(number, x, middle));
+        if let Some(times) = row.reference {
+            let y = canvas.y(times.response_s);
+            canvas.svg.push_str(&other(x, y));
+        }
     }
 }
 

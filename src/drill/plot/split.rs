@@ -11,7 +11,7 @@ const BAR: f64 = 15.0;
 const STEP: f64 = 21.0;
 /// Names to the left, figures to the right of the bars.
 const LEFT: f64 = 112.0;
-const RIGHT: f64 = 108.0;
+const RIGHT: f64 = 116.0;
 
 pub fn split(table: &Responses) -> Plot {
     let rows: Vec<&Row> = table.rows.iter().filter(|row| row.response_s.n > 0).collect();
@@ -35,6 +35,7 @@ pub fn split(table: &Responses) -> Plot {
     text_at(&mut svg, (middle, foot + 34.0), "middle", "soft", "part of the interval (mean of the rounds)");
     Plot {
         id: format!("split-{}", table.fault),
+        caption: "Where the response goes".to_owned(),
         title: format!("Where the response goes: {}", table.title()),
         words: words(&rows),
         width: WIDTH,
