@@ -28,6 +28,9 @@ const REWRITTEN: [&str; 2] = ["templates", "files"];
 /// What is not to be in the copy, or is written anew.
 const LEFT_OUT: [&str; 4] = ["playbooks", "inventory", "reveille.yml", "target"];
 
+/// Where hosts see what [`Lab::share_site`] puts on the shared folder.
+const SHARED_SITE: &str = "/srv/shared/reveille";
+
 /// A service on its stage.
 pub(super) struct Stage {
     root: PathBuf,
@@ -73,6 +76,10 @@ impl Stage {
         write(&file, &playbook_text(props, playbook, renumber.as_ref(), Pool::AsWritten)?)?;
         if !has_hosts(root, props) {
             write(&file, &playbook_text(props, playbook, renumber.as_ref(), Pool::All)?)?;
+        }
+        // This very program is the service.
+        if fs::read_to_string(&file).is_ok_and(|text| text.contains(SHARED_SITE)) {
+            props.lab.share_site(root, props.program)?;
         }
         Ok(Self {
             root: root.to_owned(),

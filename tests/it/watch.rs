@@ -156,6 +156,13 @@ impl Asker {
 impl World {
     /// `web` deployed, free to move as often as a test wants, with this done to its playbook.
     pub fn to_watch(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
+        let world = Self::free(hosts, change)?;
+        world.ok(&["deploy", "web"]);
+        Some(world)
+    }
+
+    /// The same, not deployed.
+    pub fn free(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
         let world = Self::new(hosts)?;
         let playbook = world.read("playbooks/web.yml");
         let playbook = playbook
@@ -165,7 +172,6 @@ impl World {
             // A busy machine answers late.
             .replace("timeout: 500ms, confirm", "timeout: 900ms, confirm");
         world.write("playbooks/web.yml", &change(playbook));
-        world.ok(&["deploy", "web"]);
         Some(world)
     }
 
