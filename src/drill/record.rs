@@ -77,7 +77,7 @@ pub struct Round {
     pub looks: u32,
     /// Load average of the machine over one minute.
     pub load: f64,
-    /// Takeovers that began by themselves while the round waited for its instant.
+    /// Takeovers that began by themselves between the end of the last round and this one's instant.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub disturbed: u32,
     /// Why there is no figure: there was no takeover, or no client was served again.

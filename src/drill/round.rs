@@ -47,6 +47,8 @@ pub(super) struct Rounds<'a> {
     pub program: &'a Path,
     pub cell: &'a Cell,
     pub stop: Stop<'a>,
+    /// Receives a line for each thing worth knowing.
+    pub note: &'a (dyn Fn(&str) + Sync),
 }
 
 /// What the monitor said of a takeover.
@@ -68,11 +70,12 @@ impl Rounds<'_> {
     pub fn round(&mut self, number: u32, phase: f64) -> Result<Round> {
         let mut disturbed = 0;
         loop {
-            let from = self.settle()?;
+            let from = self.settle(&mut disturbed)?;
             let mut trouble = Trouble::prepare(self.cell.fault, self.lab, &from, self.stage)?;
             let (client, instant) = self.wait_for_instant(&trouble, &from, phase)?;
-            if self.acted_by_itself()? {
-                disturbed += 1;
+            let acted = self.acted_by_itself()?;
+            disturbed += acted;
+            if acted > 0 {
                 drop(client);
                 trouble.mend(self.lab)?;
                 continue;
@@ -116,13 +119,13 @@ impl Rounds<'_> {
 
     /// Waits until the service is protected, every host well, nothing under way, and nobody but the primary holds the
     /// address. Returns the primary.
-    pub fn settle(&mut self) -> Result<HostName> {
+    fn settle(&mut self, disturbed: &mut u32) -> Result<HostName> {
         let address = self.stage.address()?;
         let patience = RECOVERY + Duration::from_millis(self.cell.interval.as_millis() * 4);
-        let (stage, lab, stop, watcher) = (self.stage, self.lab, self.stop, &mut *self.watcher);
+        let (stage, lab, stop) = (self.stage, self.lab, self.stop);
         let mut lacks = String::new();
         let settled = stop.until("all is well again", patience, || {
-            while watcher.next(LISTEN)?.is_some() {}
+            *disturbed += self.acted_by_itself()?;
             let view = stage.view().context("it left no picture yet");
             let found = view.and_then(|view| well(&view)).and_then(|primary| {
                 alone(lab, &primary, address)?;
@@ -172,11 +175,14 @@ impl Rounds<'_> {
         Ok(rounded((since / interval).clamp(0.0, 1.0), 1e4))
     }
 
-    /// Whether a takeover began though nothing was done.
-    fn acted_by_itself(&mut self) -> Result<bool> {
-        let mut acted = false;
-        while let Some(heard) = self.watcher.next(Duration::ZERO)? {
-            acted |= self.began(&heard).is_some();
+    /// How many takeovers began though nothing was done.
+    fn acted_by_itself(&mut self) -> Result<u32> {
+        let mut acted = 0;
+        while let Some(heard) = self.watcher.next(LISTEN)? {
+            if let Some((_, because)) = self.began(&heard) {
+                acted += 1;
+                (self.note)(&format!("{}: a takeover by itself: {because}", self.cell));
+            }
         }
         Ok(acted)
     }

@@ -94,6 +94,7 @@ impl Drill<'_> {
                 program: &self.subject.program,
                 cell,
                 stop: Stop(self.subject.stop),
+                note: self.subject.note,
             };
             let phase = phases[number as usize - 1];
             let round = rounds.round(number, phase).with_context(|| format!("{cell}, round {number}"))?;
