@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod doctor;
+pub mod drill;
 pub mod engine;
 pub mod fence;
 pub mod lab;

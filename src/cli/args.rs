@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::drill_args::DrillArgs;
 use crate::lab::cli::LabArgs;
 use crate::plan::Operation;
 use crate::site::id::{HostName, ServiceName};
@@ -112,8 +113,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Decide a recording of `watch --record` once more, and compare
     Replay(ReplayArgs),
-    /// Rehearse on the hosts themselves
-    Drill(DrillArgs),
+    /// Make real failures in a lab and measure how long a client is without its service
+    Drill(Box<DrillArgs>),
     /// Show what happened at the site
     History(HistoryArgs),
     /// Tell the story of one run: why, by whom, what was done where, how long it took
@@ -257,29 +258,6 @@ pub struct ReplayArgs {
     /// What `watch --record` wrote
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub struct DrillArgs {
-    #[command(subcommand)]
-    pub command: DrillCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum DrillCommand {
-    /// Wake a service's sleeping copy off the network, ask it, and put it back to sleep
-    Wake(DrillWakeArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct DrillWakeArgs {
-    pub service: ServiceName,
-    /// Print the plan and stop
-    #[arg(short = 'C', long)]
-    pub check: bool,
-    /// Let a step fail on purpose, to see what happens: STEP=failed|unreachable|timeout|unknown
-    #[arg(long, value_name = "STEP=FAULT", hide = true)]
-    pub inject: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,94 +1,182 @@
-//! `reveille drill`: proves on the hosts what otherwise is only believed.
+//! `reveille drill`: real failures in a lab, measured. The lab is the one that is named, or one of the drill's own.
 
-use super::args::{Common, DrillArgs, DrillCommand, DrillWakeArgs, RunArgs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
+
+use super::args::Common;
+use super::drill_args::{DrillArgs, DrillCommand, FaultArgs, ShownArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::session::{Session, Waits};
-use super::{operation, output, plan, run};
-use crate::plan::facts::ProcessFact;
-use crate::plan::table::Role;
-use crate::plan::{Operation, Plan, Request, render};
-use crate::site::id::{HostName, ServiceName};
+use super::{drill_report, drill_wake, output, session, site};
+use crate::drill::{self, Document, Drill, Interrupted, Reference, Subject};
+use crate::lab::{FenceKind, Lab, Options, Progress, SubnetInUse};
+use crate::site::Site;
+
+/// A primary, a secondary, the next one, two witnesses, and one that is mended.
+const HOSTS: u8 = 6;
+
+/// Networks of labs that drills make, beside the one that `lab up` takes.
+const SUBNETS: std::ops::Range<u32> = 128..224;
 
 pub async fn run(common: &Common, args: DrillArgs) -> Result<Exit, Failure> {
-    let DrillCommand::Wake(args) = args.command;
-    let mut session = Session::open(common, std::slice::from_ref(&args.service))?;
-    let ended = if args.check {
-        let shape = plan::Shape::default();
-        plan::show(common, &session, Operation::DrillWake, &as_run(&args), &shape).await
-    } else {
-        wake(common, &mut session, &args).await
+    match args.command {
+        Some(DrillCommand::Wake(wake)) => drill_wake::run(common, &wake).await,
+        Some(DrillCommand::Report(report)) => drill_report::run(common, &report),
+        None => faults(common, args.faults).await,
+    }
+}
+
+async fn faults(common: &Common, args: FaultArgs) -> Result<Exit, Failure> {
+    let site = site::valid(common)?;
+    args.services.iter().try_for_each(|service| session::known(&site, service))?;
+    // What is wrong with these files is said now, not in some hours.
+    let reference = drill_report::reference(&args.shown)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let work = {
+        let (common, stop) = (common.clone(), Arc::clone(&stop));
+        spawn_blocking(move || in_lab(&common, &args, &site, reference.as_ref(), &stop))
     };
-    session.close().await;
-    ended
-}
-
-fn as_run(args: &DrillWakeArgs) -> RunArgs {
-    RunArgs { inject: args.inject.clone(), ..RunArgs::of(args.service.clone()) }
-}
-
-async fn wake(common: &Common, session: &mut Session, args: &DrillWakeArgs) -> Result<Exit, Failure> {
-    session.lock().await?;
-    session.no_open_run(std::slice::from_ref(&args.service))?;
-    let request = operation::request(common, session, Operation::DrillWake, &as_run(args))?;
-    let (plan, table) = operation::prepared(session, &request).await?;
-    if !common.quiet && !common.json {
-        output::note(&render::text::summary(&plan));
-    }
-    let outcome = run::run(common, session, &plan, &table, &as_run(args), &request).await?;
-    let exit = Exit::from(&outcome.end);
-    told(common, &plan, exit, outcome.woke_ms);
-    if exit == Exit::Done {
-        return Ok(exit);
-    }
-    back_to_sleep(common, session, &args.service, &plan, exit).await
-}
-
-fn told(common: &Common, plan: &Plan, exit: Exit, woke_ms: Option<u64>) {
-    let Some(service) = plan.services.first() else { return };
-    let woke = woke_ms.filter(|_| exit == Exit::Done);
-    if common.json {
-        let document = serde_json::json!({
-            "schema": "reveille.drill/1", "drill": "wake", "service": service.service,
-            "host": service.secondary, "woke": woke.is_some(), "wake_ms": woke,
-        });
-        return output::say(&document.to_string());
-    }
-    let (name, host) = (&service.service, service.secondary.as_ref().map_or("-", HostName::as_str));
-    match woke {
-        Some(ms) if !common.quiet => {
-            output::say(&format!("{name}: the copy on {host} was awake within {ms} ms, and sleeps again"));
+    tokio::pin!(work);
+    let mut signalled = None;
+    let ended = tokio::select! {
+        ended = &mut work => ended,
+        signal = signalled_by() => {
+            signalled = Some(signal?);
+            output::note("stopping: everything is put back first");
+            stop.store(true, Ordering::Relaxed);
+            work.await
         }
-        Some(_) => {}
-        None => output::say(&format!(
-            "{name}: the copy on {host} did not wake and go to sleep again as it should"
-        )),
+    };
+    match (ended.map_err(Failure::internal)?, signalled) {
+        (Err(error), Some(signal)) if error.downcast_ref::<Interrupted>().is_some() => {
+            Ok(Exit::Signal(signal))
+        }
+        (ended, _) => Ok(ended?),
     }
 }
 
-/// A copy that failed its drill must not be left half awake: what could not be taken back is set up anew.
-async fn back_to_sleep(
-    common: &Common,
-    session: &Session,
-    service: &ServiceName,
-    plan: &Plan,
-    exit: Exit,
-) -> Result<Exit, Failure> {
-    let copy = plan.services.first().and_then(|planned| planned.secondary.clone());
-    if !matches!(exit, Exit::Undone | Exit::Stuck) || sleeps(session, service, copy.as_ref()).await {
-        return Ok(exit);
-    }
-    output::note(&format!("warning: the copy of {service} is not asleep: it is set up anew"));
-    let request = Request::bare(Operation::Reprotect, service.clone());
-    let again = operation::attempts(common, session, request, &RunArgs::of(service.clone())).await?;
-    Ok(if again == Exit::Done { Exit::Undone } else { again })
-}
-
-async fn sleeps(session: &Session, service: &ServiceName, copy: Option<&HostName>) -> bool {
-    let facts = session.gather(Waits::default(), Vec::new()).await;
-    let host = copy.and_then(|copy| facts.get(copy)?.as_ref().ok());
-    host.and_then(|facts| facts.services.get(service)).is_some_and(|trace| {
-        trace.role == Some(Role::Secondary)
-            && trace.processes.values().all(|process| *process == ProcessFact::Asleep)
+/// The first signal that asks for the end.
+async fn signalled_by() -> Result<i32, Failure> {
+    let mut int = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
+    let mut term = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    Ok(tokio::select! {
+        _ = int.recv() => rustix::process::Signal::INT.as_raw(),
+        _ = term.recv() => rustix::process::Signal::TERM.as_raw(),
     })
+}
+
+fn in_lab(
+    common: &Common,
+    args: &FaultArgs,
+    site: &Site,
+    reference: Option<&Reference>,
+    stop: &AtomicBool,
+) -> Result<Exit> {
+    let mut document = begin(args)?;
+    if !common.quiet {
+        announce(args, &document);
+    }
+    let lab = Ground::of(args.lab.as_deref(), stop)?;
+    let note = |line: &str| {
+        if !common.quiet {
+            output::note(line);
+        }
+    };
+    let subject = Subject {
+        lab: &lab.lab,
+        site,
+        program: std::env::current_exe().context("where am I")?,
+        extra_vars: common.extra_vars.clone(),
+        stop,
+        note: &note,
+    };
+    let mut drill = Drill { subject, document, file: args.output.as_deref() };
+    let drilled = drill.run();
+    document = drill.document;
+    let left = lab.leave();
+    drilled?;
+    left?;
+    show(common, &document, reference, &args.shown)
+}
+
+/// What was found before, or a new document.
+fn begin(args: &FaultArgs) -> Result<Document> {
+    let (wanted, machine) = (args.wanted(), drill::machine());
+    if let Some(file) = args.output.as_deref().filter(|file| file.exists()) {
+        let mut document = Document::load(file)?;
+        let resumed = document.resume(&wanted, args.seed, &machine);
+        resumed.with_context(|| format!("{} cannot be gone on with", file.display()))?;
+        return Ok(document);
+    }
+    let seed = args.seed.unwrap_or_else(|| session::now_ms() % 1_000_000);
+    Ok(Document::new(machine, seed, wanted, drill::method()))
+}
+
+fn announce(args: &FaultArgs, document: &Document) {
+    let missing: usize = document.wanted.cells().iter().map(|cell| document.missing(cell).len()).sum();
+    let seed = document.seed.unwrap_or_default();
+    output::note(&format!("{missing} rounds to go, seed {seed}"));
+    if args.output.is_none() {
+        output::note("nothing is kept: with -o FILE, a drill that was stopped can be gone on with");
+    }
+}
+
+fn show(
+    common: &Common,
+    document: &Document,
+    reference: Option<&Reference>,
+    shown: &ShownArgs,
+) -> Result<Exit> {
+    drill_report::write(document, reference, shown)?;
+    drill_report::print(common, document, reference)?;
+    let failed = document.rounds.iter().any(|round| round.failed.is_some());
+    Ok(if failed { Exit::Undone } else { Exit::Done })
+}
+
+/// The lab, and whether it is taken away afterwards.
+struct Ground {
+    lab: Lab,
+    ours: Option<PathBuf>,
+}
+
+impl Ground {
+    fn of(dir: Option<&Path>, stop: &AtomicBool) -> Result<Self> {
+        let dir = dir.map(std::path::absolute).transpose()?;
+        if let Some(dir) = &dir
+            && dir.join("lab.json").exists()
+        {
+            return Ok(Self { lab: Lab::open(dir)?, ours: None });
+        }
+        let dir = dir.unwrap_or_else(|| format!("/run/reveille-drill-{}", std::process::id()).into());
+        let first = std::process::id() % (SUBNETS.end - SUBNETS.start);
+        let nets = SUBNETS.clone().chain(SUBNETS).skip(first as usize).take(SUBNETS.len());
+        for net in nets {
+            match up(&dir, net, stop) {
+                Ok(lab) => return Ok(Self { lab, ours: Some(dir) }),
+                Err(error) if error.downcast_ref::<SubnetInUse>().is_some() => {}
+                Err(_) if stop.load(Ordering::Relaxed) => return Err(Interrupted.into()),
+                Err(error) => return Err(error.context("failed to make a lab")),
+            }
+        }
+        anyhow::bail!("every network from 10.83.{}.0/24 on is in use", SUBNETS.start)
+    }
+
+    fn leave(self) -> Result<()> {
+        self.ours.map_or(Ok(()), |dir| Lab::down(&dir).map(drop))
+    }
+}
+
+fn up(dir: &Path, net: u32, stop: &AtomicBool) -> Result<Lab> {
+    let options = Options {
+        subnet: Some(format!("10.83.{net}.0/24").parse()?),
+        inventory: Some(dir.join("inventory.yml")),
+        fence: Some(FenceKind::Power),
+        ..Options::new(dir, HOSTS)
+    };
+    Lab::up(&options, &Progress { note: &|_| {}, stop })
 }

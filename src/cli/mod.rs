@@ -8,6 +8,9 @@ mod depose;
 mod doctor;
 mod doctor_fences;
 mod drill;
+mod drill_args;
+mod drill_report;
+mod drill_wake;
 mod exit;
 mod explain;
 mod failure;
@@ -88,7 +91,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Watch(args) => watch::run(common, &args).await,
         Command::Explain(args) => explain::run(common, &args).await,
         Command::Replay(args) => replay::run(common, &args),
-        Command::Drill(args) => drill::run(common, args).await,
+        Command::Drill(args) => drill::run(common, *args).await,
         Command::History(args) => history::run(common, &args),
         Command::Report(args) => report::run(common, &args),
         Command::Recover(args) => recover::run(common, &args).await,

@@ -1,25 +1,22 @@
 //! `reveille lab …`: arguments in, the lab's answer out. Data goes to standard output, all else to standard error.
 
-use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use ipnet::Ipv4Net;
-use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use super::fence::FenceKind;
-use super::meter::{Gap, MeterOptions, MeterReport, Notice, Url, measure};
+use super::meter_cli::MeterArgs;
 use super::options::{DEFAULT_DIR, Kind, Options};
-use super::{CLIENT, Cut, Lab, Progress};
+use super::{Cut, Lab, Progress};
 
 /// Makes and plays with a rehearsal site of real hosts on this machine. Needs root.
 #[derive(Debug, Args)]
@@ -59,7 +56,7 @@ enum LabCommand {
     },
     /// Put the site, the hosts' keys and this program on the shared folder, for a monitor on the hosts; print the folder
     ShareSite,
-    /// Ask for a page every few milliseconds from the client and report each outage
+    /// Ask for a page, a greeting or a record every few milliseconds from the client and report each outage
     Meter(MeterArgs),
 }
 
@@ -102,40 +99,6 @@ struct ExecArgs {
     command: Vec<OsString>,
 }
 
-#[derive(Debug, Args)]
-struct MeterArgs {
-    /// The page to ask for
-    #[arg(long, value_name = "URL")]
-    http: String,
-    /// Time from one request to the next
-    #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = duration)]
-    every: Duration,
-    /// How long to go on [default: until interrupted]
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
-    period: Option<Duration>,
-    /// A request without a whole answer after this has failed
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
-    timeout: Duration,
-    /// How often a failed request is sent again before it counts as failed
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retries: u32,
-    /// List times without an answer longer than this [default: three intervals, at least 50ms]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    gap_above: Option<Duration>,
-    /// Print a document at the end, schema reveille.meter/1
-    #[arg(long)]
-    json: bool,
-    /// Already in the client's network
-    #[arg(long, hide = true)]
-    inside: bool,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed: SignedDuration =
-        text.parse().map_err(|_| format!("`{text}` is no time; write 5ms, 30s or 2m"))?;
-    parsed.try_into().map_err(|_| format!("`{text}` is not in the future"))
-}
-
 /// Runs one lab command; returns the exit code. The inventory goes into the site at `site_root` unless told otherwise.
 pub async fn run(args: LabArgs, site_root: &Path) -> Result<u8> {
     let dir = std::path::absolute(args.dir)?;
@@ -156,12 +119,11 @@ pub async fn run(args: LabArgs, site_root: &Path) -> Result<u8> {
         }
         LabCommand::Status { json } => print_status(&Lab::open(&dir)?, json)?,
         LabCommand::ShareSite => {
-            let program = env::current_exe().context("where am I")?;
+            let program = std::env::current_exe().context("where am I")?;
             let shared = Lab::open(&dir)?.share_site(site_root, &program)?;
             writeln!(io::stdout(), "{}", shared.display())?;
         }
-        LabCommand::Meter(meter) if meter.inside => run_meter(meter).await?,
-        LabCommand::Meter(meter) => return Err(enter_client(&Lab::open(&dir)?, &meter)?),
+        LabCommand::Meter(meter) => meter.run(&dir).await?,
     }
     Ok(0)
 }
@@ -231,97 +193,12 @@ fn print_status(lab: &Lab, json: bool) -> Result<()> {
 }
 
 /// Replaces this process, so that input, signals and the exit code are the command's own. Returns only if that fails.
-fn become_command(mut command: std::process::Command) -> anyhow::Error {
+pub(super) fn become_command(mut command: std::process::Command) -> anyhow::Error {
     anyhow::Error::from(command.exec()).context("cannot run the command")
 }
 
-/// Goes on as the same program in the client's network.
-fn enter_client(lab: &Lab, meter: &MeterArgs) -> Result<anyhow::Error> {
-    let url = Url::parse(&meter.http)?;
-    let program = env::current_exe().context("where am I")?;
-    let mut argv = vec![program.into_os_string(), "lab".into(), "meter".into(), "--inside".into()];
-    let host = lab.address(&url.host).map_or(url.host, |address| address.to_string());
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    argv.extend(["--http".into(), format!("http://{host}:{}{}", url.port, url.path).into()]);
-    argv.extend(["--every".into(), in_micros(meter.every), "--timeout".into(), in_micros(meter.timeout)]);
-    argv.extend(["--retries".into(), meter.retries.to_string().into()]);
-    for (flag, time) in [("--for", meter.period), ("--gap-above", meter.gap_above)] {
-        argv.extend(time.into_iter().flat_map(|time| [flag.into(), in_micros(time)]));
-    }
-    argv.extend(meter.json.then(|| "--json".into()));
-    Ok(become_command(lab.command(CLIENT, argv)?))
-}
-
-fn in_micros(time: Duration) -> OsString {
-    format!("{}us", time.as_micros()).into()
-}
-
-async fn run_meter(args: MeterArgs) -> Result<()> {
-    let options = MeterOptions {
-        url: args.http,
-        every: args.every,
-        timeout: args.timeout,
-        retries: args.retries,
-        gap_above: args.gap_above,
-    };
-    let started = jiff::Timestamp::now();
-    let notice = |notice| match notice {
-        Notice::Answering => note(&format!("{} answers", options.url)),
-        Notice::Gap(gap) => note(&gap_line(started, gap)),
-    };
-    let report = measure(&options, end_of(args.period), notice).await?;
-    if args.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
-    } else {
-        print_summary(&report)?;
-    }
-    Ok(())
-}
-
-async fn end_of(period: Option<Duration>) {
-    let over = async {
-        match period {
-            Some(period) => tokio::time::sleep(period).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = over => {}
-        _ = interrupted() => {}
-    }
-}
-
-fn gap_line(started: jiff::Timestamp, gap: Gap) -> String {
-    let from = started + Duration::from_secs_f64(gap.from_ms / 1000.0);
-    format!("no answer for {:.1} ms from {from:.3} ({:.1} ms after the start)", gap.length_ms, gap.from_ms)
-}
-
-fn print_summary(report: &MeterReport) -> Result<()> {
-    let mut out = io::stdout().lock();
-    let MeterReport { requests, ok, failed, retried, latency_ms: latency, .. } = report;
-    writeln!(
-        out,
-        "{}: {requests} requests, {ok} ok, {failed} failed, {retried} good after a retry",
-        report.url
-    )?;
-    writeln!(
-        out,
-        "answer after {:.1} ms (median), {:.1} ms (99 %), {:.1} ms (longest)",
-        latency.median, latency.p99, latency.max
-    )?;
-    for (reason, count) in &report.failures {
-        writeln!(out, "  {count} × {reason}")?;
-    }
-    for gap in &report.gaps {
-        let end = if gap.open { ", not over at the end" } else { "" };
-        writeln!(out, "{}{end}", gap_line(report.started, *gap))?;
-    }
-    writeln!(out, "longest time without an answer: {:.1} ms", report.longest_gap_ms)?;
-    Ok(())
-}
-
 /// Waits for SIGINT or SIGTERM; the exit code that says which.
-async fn interrupted() -> Result<u8> {
+pub(super) async fn interrupted() -> Result<u8> {
     let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
         _ = int.recv() => Ok(130),
@@ -329,7 +206,7 @@ async fn interrupted() -> Result<u8> {
     }
 }
 
-fn note(line: &str) {
+pub(super) fn note(line: &str) {
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -390,14 +267,6 @@ mod tests {
         }
         let LabCommand::Up(up) = parse(&["r", "lab", "up", "--inventory", "x.yml"]) else { panic!() };
         assert_eq!(up.inventory, Some("x.yml".into()));
-    }
-
-    #[test]
-    fn times_need_units() {
-        assert_eq!(duration("5ms"), Ok(Duration::from_millis(5)));
-        assert_eq!(duration("2500us"), Ok(Duration::from_micros(2500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
-        assert!(duration("5").is_err() && duration("-1s").is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod fence;
 mod host;
 mod inventory;
 pub mod meter;
+mod meter_cli;
 mod network;
 mod options;
 mod preflight;
@@ -34,7 +35,8 @@ use anyhow::{Context, Result, ensure};
 
 pub use self::cli::LabArgs;
 pub use self::fence::FenceKind;
-pub use self::network::{Cut, Link};
+pub use self::meter_cli::command as meter_command;
+pub use self::network::{Cut, Link, SubnetInUse};
 pub use self::options::{DEFAULT_DIR, DEFAULT_SUBNET, Kind, MAX_HOSTS, Options};
 pub use self::preflight::missing;
 pub use self::state::{Host, State};

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
@@ -57,15 +57,19 @@ impl fmt::Display for Link {
     }
 }
 
+/// This machine has the network, or part of it, somewhere else.
+#[derive(Debug, thiserror::Error)]
+#[error("subnet {subnet} overlaps {route} of this machine: choose another with --subnet")]
+pub struct SubnetInUse {
+    pub subnet: Ipv4Net,
+    /// The route that leads there, and its interface.
+    pub route: String,
+}
+
 /// Fails if this machine already routes part of `subnet` somewhere else.
 pub(super) fn refuse_overlap(subnet: Ipv4Net) -> Result<()> {
     let routes = run(tool("ip").args(["-j", "-4", "route", "show", "table", "main"]))?;
-    match overlapping_route(&routes, subnet)? {
-        None => Ok(()),
-        Some(route) => {
-            bail!("subnet {subnet} overlaps {route} of this machine: choose another with --subnet")
-        }
-    }
+    overlapping_route(&routes, subnet)?.map_or(Ok(()), |route| Err(SubnetInUse { subnet, route }.into()))
 }
 
 fn overlapping_route(routes: &str, subnet: Ipv4Net) -> Result<Option<String>> {

@@ -41,6 +41,21 @@ impl Question {
         whole.then(|| Self { name: name.to_owned(), kind })
     }
 
+    /// The same with the type as text, in capitals or not.
+    pub fn parse(name: &str, kind: &str) -> Option<Self> {
+        let kind = RecordType::ALL.into_iter().find(|known| known.to_string().eq_ignore_ascii_case(kind))?;
+        Self::new(name, kind).filter(|question| !question.name.is_empty())
+    }
+
+    /// The name that is asked for, without its last dot.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn kind(&self) -> RecordType {
+        self.kind
+    }
+
     /// The bytes of the question, for UDP; over TCP their number stands before them.
     pub fn encode(&self, id: u16) -> Vec<u8> {
         let mut bytes = id.to_be_bytes().to_vec();
@@ -218,6 +233,11 @@ impl std::fmt::Display for Rcode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&rcode_name(self.code()))
     }
+}
+
+impl RecordType {
+    const ALL: [Self; 8] =
+        [Self::A, Self::Aaaa, Self::Cname, Self::Mx, Self::Ns, Self::Ptr, Self::Soa, Self::Txt];
 }
 
 impl std::fmt::Display for RecordType {

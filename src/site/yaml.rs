@@ -3,10 +3,12 @@
 //! Nothing is decided here but syntax: repeated keys are kept, so that whoever walks the tree can report
 //! each one beside all other mistakes of the file.
 
+use std::path::Path;
+
 use serde_yaml::Spanned;
 
 use self::raw::Raw;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{self, Diagnostic};
 use super::source::{FileId, Sources, Span};
 
 mod raw;
@@ -105,6 +107,17 @@ pub enum Schema {
 /// One diagnostic at the place where the text stops being YAML.
 pub fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
     parse_as(sources, file, Schema::Core)
+}
+
+/// The values of `text`, which is in `path`, without their places.
+///
+/// # Errors
+/// The place where the text stops being YAML.
+pub fn to_json(path: &Path, text: &str) -> anyhow::Result<serde_json::Value> {
+    let mut sources = Sources::default();
+    let file = sources.add(path, text);
+    let parsed = parse(&sources, file).map(|node| node.to_json());
+    parsed.map_err(|wrong| anyhow::anyhow!("{}", diagnostic::render(&wrong, &sources, false)))
 }
 
 /// Like [`parse`], with a choice of how unquoted words are read.

@@ -30,7 +30,7 @@ enum Purity {
     Free,
 }
 
-const ROOMS: [Room; 18] = [
+const ROOMS: [Room; 19] = [
     Room { name: "template", may_name: &[], purity: Purity::Pure },
     Room { name: "site", may_name: &["template"], purity: Purity::Files },
     Room { name: "module", may_name: &["site", "template"], purity: Purity::Pure },
@@ -118,11 +118,17 @@ const ROOMS: [Room; 18] = [
         purity: Purity::Free,
     },
     // Rehearsal hosts are not to know what is rehearsed on them.
-    Room { name: "lab", may_name: &["site::id"], purity: Purity::Free },
+    Room { name: "lab", may_name: &["site::id", "module::dns"], purity: Purity::Free },
     // A world of its own, in which all of these are put through what they are there for.
     Room {
         name: "sim",
         may_name: &["site", "module", "plan", "monitor", "transport", "store", "engine"],
+        purity: Purity::Free,
+    },
+    // It drives the program from outside, as a person would, and reads what the program says.
+    Room {
+        name: "drill",
+        may_name: &["site", "plan", "monitor", "engine::event", "watch::Line", "lab"],
         purity: Purity::Free,
     },
     Room {
@@ -145,6 +151,7 @@ const ROOMS: [Room; 18] = [
             "web",
             "lab",
             "sim",
+            "drill",
         ],
         purity: Purity::Free,
     },

@@ -6,6 +6,7 @@ mod check;
 mod dns;
 mod docs;
 mod doctor;
+mod drill;
 mod evidence;
 mod examples;
 mod failover;

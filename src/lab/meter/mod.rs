@@ -1,11 +1,16 @@
-//! What a client sees: asks for a page every few milliseconds and reports each time without an answer.
+//! What a client sees: asks for a page, a greeting or a record every few milliseconds and reports each time without an
+//! answer.
 //!
 //! Open loop: every request has its own connection and its own deadline and is sent whatever became of those before, so
 //! that a hanging server does not hide how long it hung. Times are taken from the monotonic clock. Runs wherever it is
 //! called; `reveille lab meter` calls it in the client's network.
 
+mod dns;
 mod gaps;
 mod http;
+mod smtp;
+mod target;
+mod url;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,8 +24,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 pub use self::gaps::Gap;
 use self::gaps::{GapFinder, ms};
-use self::http::Target;
-pub(crate) use self::http::Url;
+use self::target::Target;
+pub use self::url::{Scheme, Url};
 
 const SCHEMA: &str = "reveille.meter/1";
 const SHORTEST_GAP: Duration = Duration::from_millis(50);
@@ -28,8 +33,7 @@ const SHORTEST_GAP: Duration = Duration::from_millis(50);
 /// What to ask, and how often.
 #[derive(Clone, Debug)]
 pub struct MeterOptions {
-    /// `http://…`
-    pub url: String,
+    pub url: Url,
     /// Time from one request to the next.
     pub every: Duration,
     /// A request without a whole answer after this has failed.
@@ -74,9 +78,21 @@ pub struct Latency {
     pub max: f64,
 }
 
+/// One request, retries included. Milliseconds since the meter started.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub sent_ms: f64,
+    pub done_ms: f64,
+    pub ok: bool,
+}
+
 /// Something worth a line while the meter runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Notice {
+    /// The first request is about to be sent; every other time is counted from now.
+    Started(Timestamp),
+    /// A request came to its end.
+    Answer(Answer),
     /// The first good answer: from now on an outage would be seen.
     Answering,
     /// An outage just ended.
@@ -98,8 +114,9 @@ pub async fn measure(
     mut notice: impl FnMut(Notice),
 ) -> Result<MeterReport> {
     ensure!(options.every >= Duration::from_millis(1), "the meter asks at most every 1ms");
-    let target = Target::resolve(&Url::parse(&options.url)?).await?;
+    let target = Target::resolve(&options.url).await?;
     let mut tally = Tally::start(options);
+    notice(Notice::Started(tally.started));
     let mut ticks = interval(options.every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut requests = JoinSet::new();
@@ -168,6 +185,9 @@ impl Tally {
     }
 
     fn add(&mut self, outcome: Outcome, notice: &mut impl FnMut(Notice)) {
+        let since = |at: Instant| at.saturating_duration_since(self.start);
+        let (sent, done) = (since(outcome.sent), since(outcome.done));
+        notice(Notice::Answer(Answer { sent_ms: ms(sent), done_ms: ms(done), ok: outcome.ok }));
         self.requests += 1;
         self.retried += u64::from(outcome.ok && !outcome.failures.is_empty());
         for reason in outcome.failures {
@@ -180,8 +200,8 @@ impl Tally {
         if self.latencies.is_empty() {
             notice(Notice::Answering);
         }
-        self.latencies.push(outcome.done.saturating_duration_since(outcome.sent));
-        if let Some(gap) = self.gaps.answer(outcome.done.saturating_duration_since(self.start)) {
+        self.latencies.push(done.saturating_sub(sent));
+        if let Some(gap) = self.gaps.answer(done) {
             notice(Notice::Gap(gap));
         }
     }
@@ -191,7 +211,7 @@ impl Tally {
         let (gaps, longest_gap_ms) = self.gaps.finish(duration);
         MeterReport {
             schema: SCHEMA.to_owned(),
-            url: options.url.clone(),
+            url: options.url.to_string(),
             started: self.started,
             duration_ms: ms(duration),
             every_ms: ms(options.every),
@@ -249,7 +269,7 @@ mod tests {
 
     fn options(address: SocketAddr, retries: u32) -> MeterOptions {
         MeterOptions {
-            url: format!("http://{address}/"),
+            url: Url::parse(&format!("http://{address}/")).unwrap(),
             every: Duration::from_millis(2),
             timeout: Duration::from_secs(1),
             retries,
@@ -295,7 +315,11 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let stop = tokio::time::sleep(Duration::from_millis(100));
-        let report = measure(&options(address, 0), stop, |_| panic!("nobody answers")).await.unwrap();
+        let report = measure(&options(address, 0), stop, |notice| {
+            assert!(!matches!(notice, Notice::Answering | Notice::Gap(_)), "nobody answers");
+        })
+        .await
+        .unwrap();
         assert_eq!((report.ok, report.gaps.len(), report.gaps[0].open), (0, 1, true));
         assert_eq!(report.failures["refused"], report.failed);
     }
