@@ -1,0 +1,58 @@
+//! The shipped services on real hosts: what the tests of each of them have in common.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::lab::TestLab;
+use crate::watch::{Watching, eager};
+use crate::world::World;
+
+/// A site with this shipped service alone, its address in the lab's network, free to move as often as a test wants;
+/// nothing deployed. The service address is `address`.
+pub fn shipped(lab: TestLab, service: &str) -> World {
+    let mut world = World::on(lab);
+    fs::remove_file(world.root().join("playbooks/web.yml")).unwrap();
+    let net = world.address.rsplit_once('.').unwrap().0.to_owned();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let templates = fs::read_dir(root.join("templates").join(service)).unwrap();
+    for template in templates.map(|entry| entry.unwrap().path()) {
+        let text = fs::read_to_string(&template).unwrap();
+        world.write(template.strip_prefix(root).unwrap().to_str().unwrap(), &text);
+    }
+    let playbook = format!("playbooks/{service}.yml");
+    let text = fs::read_to_string(root.join(&playbook)).unwrap().replace("10.83.0.", &format!("{net}."));
+    let address = text.split("addresses: [").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    world.write(&playbook, &eager(text));
+    world.address = address;
+    world
+}
+
+impl World {
+    /// The only service's part of the status.
+    pub fn row(&self) -> Value {
+        self.status()["services"][0].clone()
+    }
+
+    /// `service` is protected, on that host, and on no other.
+    #[track_caller]
+    pub fn is_protected_on(&self, host: &str) {
+        let row = self.row();
+        assert_eq!(
+            (row["state"].as_str(), row["primary"].as_str()),
+            (Some("protected"), Some(host)),
+            "{row}"
+        );
+        assert_eq!(self.holders(), [host]);
+    }
+}
+
+impl Watching {
+    /// Waits for the end of a takeover of this service; its new primary.
+    #[track_caller]
+    pub fn moved(&mut self, service: &str) -> String {
+        let moved = self.wait("moved", &[("service", service)]);
+        moved["primary"].as_str().unwrap().to_owned()
+    }
+}
