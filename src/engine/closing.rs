@@ -53,6 +53,7 @@ impl<'a> Dispatcher<'a> {
         }
         let takings = self.takings(&branch.service.clone());
         let unwinder = Unwinder {
+            epochs: unwind::epochs(self.plan),
             tools: self.tools,
             plan: self.plan,
             clerk: self.clerk.clone(),

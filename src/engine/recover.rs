@@ -3,7 +3,7 @@
 //! [`open_runs`] and [`decide`] are what `status` and `recover` ask; [`unwind`] does the backward half. Going forward is
 //! the caller's: the same operation, planned anew with a new epoch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -18,8 +18,9 @@ use super::teller::{Teller, millis};
 use super::unwind::{self, Taking, Unwinder, Unwound, Way};
 use super::work::Clerk;
 use super::{Ending, event::ManualCommand};
+use crate::plan::table::Table;
 use crate::plan::{Operation, Plan, PlanStep, Stage, StepRef, Work};
-use crate::site::id::{HostName, RunId, ServiceName};
+use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 use crate::store::Store;
 use crate::store::journal::{self, Broken, Journal, Redactor};
 
@@ -101,6 +102,15 @@ impl OpenRun {
     }
 }
 
+/// Ends the epochs that somebody else may still act in: those of the table, and of runs that are not over.
+pub fn raise_epochs(table: &mut Table, open: &[OpenRun]) {
+    for (service, row) in table.services.iter_mut().filter(|(_, row)| row.primary.is_some()) {
+        let planned = open.iter().flat_map(|run| &run.plan.services).filter(|plan| plan.service == *service);
+        let newest = planned.map(|plan| plan.epoch).max().unwrap_or_default();
+        row.epoch = row.epoch.max(newest).next();
+    }
+}
+
 /// Whether the old primary of a failover that was cut short serves as if nothing had happened: it `answers`, nothing took
 /// its address, and no fence device has it. A monitor asks before it goes forward; a person who gave the command wanted it.
 pub async fn still_serves(
@@ -109,9 +119,9 @@ pub async fn still_serves(
     fencer: &dyn Fencer,
     answers: impl Future<Output = bool>,
 ) -> bool {
-    let begun = |step: &&PlanStep| step.service == *service && story.status(&step.id) != StepStatus::Waiting;
+    let acted = |step: &&PlanStep| step.service == *service && story.status(&step.id).acted();
     let mut begun_fences = Vec::new();
-    for step in story.plan.steps.iter().filter(begun) {
+    for step in story.plan.steps.iter().filter(acted) {
         match &step.work {
             _ if matches!(step.stage, Stage::Ifconfig | Stage::Commit) => return false,
             Work::Fence(_) if story.status(&step.id).succeeded() => return false,
@@ -181,6 +191,7 @@ pub async fn unwind(
     let unwinder = Unwinder {
         tools,
         plan: &open.plan,
+        epochs: epochs_now(open, tools.store).await,
         clerk: clerk.clone(),
         teller: teller.clone(),
         cancel: cancel.clone(),
@@ -188,6 +199,20 @@ pub async fn unwind(
     let because = format!("run {} was cut short", open.run);
     let unwound = unless_told_twice(unwinder.unwind(takings, because.clone()), interrupt, &cancel).await;
     Ok(conclude(open, unwound, because, interrupt, &clerk, &teller).await)
+}
+
+/// The epochs of its plan, or those that a monitor has raised since.
+async fn epochs_now(open: &OpenRun, store: &dyn Store) -> BTreeMap<ServiceName, Epoch> {
+    let mut epochs = unwind::epochs(&open.plan);
+    match store.load().await {
+        Ok(table) => {
+            for (service, epoch) in &mut epochs {
+                *epoch = table.services.get(service).map_or(*epoch, |row| row.epoch.max(*epoch));
+            }
+        }
+        Err(error) => tracing::warn!(%error, "taking back in the epochs of the plan"),
+    }
+    epochs
 }
 
 /// Marks an open run as seen to, without doing anything: `because` says by what.

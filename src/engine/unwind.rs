@@ -20,7 +20,7 @@ use super::work::{Clerk, Unrecorded};
 use crate::module::Script;
 use crate::plan::table::{Row, ServiceState};
 use crate::plan::{Plan, PlanStep, StepRef, UndoWork, Work};
-use crate::site::id::Epoch;
+use crate::site::id::{Epoch, ServiceName};
 use crate::transport::{Lost, RunAs};
 
 /// An undo must bear being repeated, so a lost one is tried once more.
@@ -42,6 +42,11 @@ pub(super) enum Way {
     Redacted(Script),
     /// It changed something and knows no way back.
     None,
+}
+
+/// The epochs that a plan's own commands carry.
+pub(super) fn epochs(plan: &Plan) -> BTreeMap<ServiceName, Epoch> {
+    plan.services.iter().map(|service| (service.service.clone(), service.epoch)).collect()
 }
 
 /// How a step that acted is taken back; `None` if there is nothing to take back.
@@ -100,6 +105,8 @@ impl Failure {
 pub(super) struct Unwinder<'a> {
     pub tools: Tools<'a>,
     pub plan: &'a Plan,
+    /// Hosts may have seen newer ones than the plan's since.
+    pub epochs: BTreeMap<ServiceName, Epoch>,
     pub clerk: Clerk<'a>,
     pub teller: Teller,
     pub cancel: CancellationToken,
@@ -252,8 +259,7 @@ impl<'a> Unwinder<'a> {
     }
 
     fn epoch(&self, step: &PlanStep) -> Epoch {
-        let service = self.plan.services.iter().find(|service| service.service == step.service);
-        service.map(|service| service.epoch).unwrap_or_default()
+        self.epochs.get(&step.service).copied().unwrap_or_default()
     }
 
     /// Commands for a person, last done first: what failed, and what had to wait for it.

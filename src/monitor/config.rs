@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,8 @@ use crate::site::playbook::{EvidenceKind, TakeoverMode};
 /// Everything that does not change while a monitor runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
-    pub services: BTreeMap<ServiceName, Watched>,
+    /// Shared: a pool of a thousand hosts is not copied for every look.
+    pub services: BTreeMap<ServiceName, Arc<Watched>>,
     /// Every host of a pool, and every other host that may be a witness, in inventory order.
     pub hosts: Vec<HostName>,
     /// Hosts that have a fence device.

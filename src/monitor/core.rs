@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -156,8 +157,9 @@ impl Core {
 
     /// Whether everything was looked at, and everything found was looked into.
     pub fn is_looked_at(&self) -> bool {
-        let looked =
-            |service: &Service| service.looked && service.inquiry.is_none() && service.round.is_none();
+        let looked = |service: &Service| {
+            service.looked && service.inquiry.is_none() && service.round.is_none() && !service.hurried
+        };
         self.services.values().all(looked) && self.hosts.values().all(Host::is_looked_at)
     }
 
@@ -238,6 +240,7 @@ impl Core {
                 service.renewal.next_ms = now;
                 service.renewal.forsaken = false;
                 service.copy.bad = 0;
+                service.hurried = false;
                 service.moved_ms = Some(now);
             }
         }
@@ -325,7 +328,7 @@ impl Core {
         ActId(self.acts)
     }
 
-    pub(super) fn watched(&self, name: &ServiceName) -> Option<&Watched> {
+    pub(super) fn watched(&self, name: &ServiceName) -> Option<&Arc<Watched>> {
         self.config.services.get(name)
     }
 
@@ -386,7 +389,7 @@ impl Core {
 }
 
 fn addresses_of(config: &Config) -> BTreeMap<IpAddr, ServiceName> {
-    let of = |(name, watched): (&ServiceName, &Watched)| {
+    let of = |(name, watched): (&ServiceName, &Arc<Watched>)| {
         let name = name.clone();
         watched.addresses.clone().into_iter().map(move |address| (address, name.clone()))
     };

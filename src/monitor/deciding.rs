@@ -1,8 +1,8 @@
 //! From a verdict to an act: every reason against it is looked for, and if there is none the act goes out.
 
-use super::config::Watched;
-use super::core::{Core, Owner};
-use super::effect::{Act, ActEnd, ActId, ActOutcome, Effect, Memory};
+use super::config::{Measure, Rule, Watched};
+use super::core::Core;
+use super::effect::{Act, Effect};
 use super::happening::Happening;
 use super::inquiry::Inquiry;
 use super::policy::{self, Blocker};
@@ -14,17 +14,12 @@ use crate::plan::{LeaseFact, Operation};
 use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::{EvidenceKind, TakeoverMode};
 
-/// A host must be less loaded than the one that is left by this factor, or the move is not worth it.
+/// A host must be less loaded than the one that is left by this factor, or a move for its load is not worth it.
 const LIGHTER: f64 = 0.7;
 
-/// When no host could take a service, the pool is asked again after this.
-const NOBODY_MS: u64 = 5_000;
-
-/// How long a hook that said no is not asked again.
-const VETOED_MS: u64 = 60_000;
-
-/// A plan that was only written down is not written again before.
-const PLANNED_MS: u64 = 60_000;
+/// Where something else is the matter, a host may have as much load as the one that is left: measures of load that differ
+/// by less than this are the same.
+const SAME_LOAD: f64 = 0.25;
 
 impl Core {
     /// Acts on a verdict, or keeps why not. `inquiry` holds what was seen, where the primary is lost.
@@ -41,7 +36,8 @@ impl Core {
         if let Some(inquiry) = inquiry {
             blockers.extend(self.missing_evidence(name, service, watched, primary, inquiry));
         }
-        let lighter_than = (operation == Operation::Switchover).then(|| self.load_of(primary) * LIGHTER);
+        let lighter_than =
+            (operation == Operation::Switchover).then(|| self.load_limit(service, watched, primary));
         if let Some(limit) = lighter_than
             && !self.is_anyone_lighter(watched, primary, limit)
         {
@@ -234,6 +230,14 @@ impl Core {
         })
     }
 
+    /// The most load that a host may have to be worth a move.
+    fn load_limit(&self, service: &Service, watched: &Watched, primary: &HostName) -> f64 {
+        let load = self.load_of(primary);
+        let holds = |name: &String| service.gauges.get(name).is_some_and(|gauge| gauge.holds);
+        let of_load = |(name, rule): (&String, &Rule)| rule.measure == Measure::LoadPerCpu && holds(name);
+        if watched.overload.iter().any(of_load) { load * LIGHTER } else { load + SAME_LOAD }
+    }
+
     fn load_of(&self, host: &HostName) -> f64 {
         let sample = self.hosts.get(host).and_then(|host| host.sample.as_ref());
         sample.map_or(f64::INFINITY, |sample| sample.facts.load_per_cpu)
@@ -245,95 +249,6 @@ impl Core {
                 && self.hosts.get(host).is_some_and(|host| host.verdict == Verdict::Ok)
                 && self.load_of(host) <= limit
         })
-    }
-
-    /// A run that was asked for ended.
-    pub(super) fn take_end(&mut self, id: ActId, end: ActEnd) {
-        let Some(act) = self.under_way.remove(&id) else { return };
-        for name in &act.services {
-            let Some(mut service) = self.services.remove(name) else { continue };
-            if service.act == Some(id) {
-                self.ended(name, &mut service, &act, &end);
-            }
-            self.services.insert(name.clone(), service);
-            self.touch_at(Owner::Service(name.clone()), self.now.mono_ms);
-        }
-        let because = match &end.outcome {
-            ActOutcome::Planned { file } => {
-                let (services, file) = (act.services, file.clone());
-                return self.tell(Happening::Planned { services, operation: act.operation, file });
-            }
-            // What was vetoed is told as held.
-            ActOutcome::Done | ActOutcome::Vetoed { .. } => return,
-            ActOutcome::NoCandidate { because }
-            | ActOutcome::EvidenceMissing { because }
-            | ActOutcome::Undone { because }
-            | ActOutcome::Stuck { because }
-            | ActOutcome::Stale { because } => because.clone(),
-        };
-        if act.operation != Operation::Reprotect || !matches!(end.outcome, ActOutcome::NoCandidate { .. }) {
-            let (services, operation) = (act.services, act.operation);
-            self.tell(Happening::Failed { services, operation, because, run: end.run });
-        }
-    }
-
-    fn ended(&mut self, name: &ServiceName, service: &mut Service, act: &Act, end: &ActEnd) {
-        let (now, at_ms) = (self.now.mono_ms, self.now.wall_ms);
-        let moved = end.moved.contains(name);
-        service.act = None;
-        service.act_ended_ms = now;
-        service.next_round_ms = now;
-        service.copy.bad = 0;
-        if moved && act.operation != Operation::Reprotect {
-            service.taken_over = Some((at_ms, now));
-            let memory = Memory::Takeover { at_ms };
-            self.effect(Effect::Remember { service: name.clone(), memory });
-            // Another host is measured from now on.
-            service.gauges.clear();
-            self.tell_move(name, service, act, end);
-        }
-        match &end.outcome {
-            ActOutcome::Done => service.copy.rest(now),
-            ActOutcome::Planned { .. } => {
-                service.nobody = Some(("its plan was written down".to_owned(), now + PLANNED_MS));
-                service.copy.retry_ms = now + PLANNED_MS;
-            }
-            ActOutcome::NoCandidate { because } if act.operation == Operation::Reprotect => {
-                service.copy.failed(now);
-                because.clone_into(&mut service.copy.why);
-            }
-            ActOutcome::NoCandidate { because } => service.nobody = Some((because.clone(), now + NOBODY_MS)),
-            ActOutcome::Vetoed { because } => service.vetoed = Some((because.clone(), now + VETOED_MS)),
-            outcome if act.operation == Operation::Reprotect => {
-                service.copy.failed(now);
-                service.copy.left |= matches!(outcome, ActOutcome::Stuck { .. });
-            }
-            ActOutcome::EvidenceMissing { because } => {
-                service.nobody = Some((because.clone(), now + watched_interval(self.watched(name))));
-            }
-            ActOutcome::Undone { because } | ActOutcome::Stuck { because } if !moved => {
-                let memory = Memory::Latch { at_ms, because: because.clone() };
-                self.effect(Effect::Remember { service: name.clone(), memory });
-            }
-            ActOutcome::Undone { .. } | ActOutcome::Stuck { .. } => {
-                service.copy.failed(now);
-            }
-            ActOutcome::Stale { .. } => self.effect(Effect::Reconcile),
-        }
-    }
-
-    /// It serves elsewhere now, whatever became of its protection.
-    fn tell_move(&mut self, name: &ServiceName, service: &Service, act: &Act, end: &ActEnd) {
-        let back_ms = service.moved_ms.unwrap_or(self.now.mono_ms);
-        let row = self.row(name).cloned();
-        self.tell(Happening::Moved {
-            service: name.clone(),
-            operation: act.operation,
-            primary: row.as_ref().and_then(|row| row.primary.clone()),
-            secondary: row.as_ref().and_then(|row| row.secondary.clone()),
-            outage_ms: service.out_since_ms.map(|since| back_ms.saturating_sub(since)),
-            run: end.run.clone(),
-        });
     }
 
     /// Whether a host is free to be believed about a service: no run of ours has changed it since it spoke.
@@ -356,8 +271,4 @@ fn heard_on_link<'a>(inquiry: &'a Inquiry, secondary: Option<&HostName>) -> Opti
     let own = said.iter().find(|(by, _)| Some(*by) == secondary);
     let silent = said.iter().find(|(_, heard)| matches!(heard, Heard::Silent { .. }));
     answered.or(silent).or(own).or(said.first()).map(|(_, heard)| *heard)
-}
-
-fn watched_interval(watched: Option<&Watched>) -> u64 {
-    watched.map_or(1000, |watched| watched.interval_ms)
 }

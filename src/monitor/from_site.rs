@@ -1,6 +1,7 @@
 //! The core's configuration, from what a user wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::config::{Config, Measure, Rule, Watched};
 use crate::site::Site;
@@ -38,7 +39,7 @@ impl Config {
         let services: BTreeMap<_, _> = site
             .playbooks
             .iter()
-            .map(|(name, playbook)| (name.clone(), watched(site, playbook, wishes)))
+            .map(|(name, playbook)| (name.clone(), Arc::new(watched(site, playbook, wishes))))
             .collect();
         let shortest = services.values().map(|watched| watched.interval_ms).min();
         let longest = services.values().map(|watched| watched.interval_ms).max().unwrap_or(0);

@@ -35,6 +35,9 @@ pub struct Host {
     pub alive_ms: Option<u64>,
     pub next_round_ms: u64,
     pub round: Option<Round>,
+    /// The next round is before its time: a rule is to be confirmed.
+    #[serde(default)]
+    pub hurried: bool,
     rounds: u64,
     misses: u32,
     /// A witness is being asked about it.
@@ -62,6 +65,7 @@ impl Host {
             alive_ms: None,
             next_round_ms: first_round_ms,
             round: None,
+            hurried: false,
             rounds: 0,
             misses: 0,
             witness: None,
@@ -75,7 +79,7 @@ impl Host {
 
     /// Whether it had a round, and nothing about it is open.
     pub fn is_looked_at(&self) -> bool {
-        self.rounds > 0 && self.round.is_none() && self.witness.is_none()
+        self.rounds > 0 && self.round.is_none() && self.witness.is_none() && !self.hurried
     }
 
     pub fn begin(&mut self, round: Round, interval_ms: u64) {

@@ -14,6 +14,7 @@ mod core;
 mod counts;
 mod deciding;
 mod effect;
+mod ending;
 mod from_site;
 mod happening;
 mod host;

@@ -1,4 +1,5 @@
-//! Overload rules: a measure above its limit for so many rounds in a row, and below it with room before it is over.
+//! Overload rules: a measure above its limit for so many rounds in a row and in a look taken at once after these, and
+//! below it with room before it is over.
 
 use std::collections::BTreeMap;
 
@@ -26,11 +27,37 @@ impl Gauge {
         self.last = Some(value);
         let turning = if self.holds { value < rule.above * CALM } else { value > rule.above };
         self.count = if turning { self.count + 1 } else { 0 };
-        if self.count >= rule.rounds.max(1) {
+        let again = u32::from(!self.holds);
+        if self.count >= rule.rounds.max(1) + again {
             self.holds = !self.holds;
             self.count = 0;
         }
     }
+
+    /// Whether the rule holds as soon as one more look says so; it should be taken at once.
+    pub fn is_about_to_hold(&self, rule: &Rule) -> bool {
+        !self.holds && self.count == rule.rounds.max(1)
+    }
+}
+
+/// Takes in what one look `says` of some of the rules. A `hurried` look is no round of its own: it counts for those that
+/// waited for it. Whether one more is wanted at once.
+pub fn take(
+    rules: &BTreeMap<String, Rule>,
+    gauges: &mut BTreeMap<String, Gauge>,
+    hurried: bool,
+    says: impl Fn(&Measure) -> Option<f64>,
+) -> bool {
+    let mut again = false;
+    for (name, rule) in rules {
+        let Some(value) = says(&rule.measure) else { continue };
+        let gauge = gauges.entry(name.clone()).or_default();
+        if !hurried || gauge.is_about_to_hold(rule) {
+            gauge.round(rule, value);
+        }
+        again |= gauge.is_about_to_hold(rule);
+    }
+    again
 }
 
 /// What a host's own word says of a rule.
@@ -84,12 +111,15 @@ mod tests {
 
     #[test]
     fn it_takes_rounds_in_a_row() {
-        assert_eq!(rounds(&[5.0, 5.0, 3.0, 5.0, 5.0, 5.0]), [false, false, false, false, false, true]);
+        let values = [5.0, 5.0, 3.0, 5.0, 5.0, 5.0, 5.0];
+        assert_eq!(rounds(&values), [false, false, false, false, false, false, true]);
+        assert_eq!(rounds(&[5.0, 5.0, 5.0, 3.0]), [false; 4], "the look that was taken at once says no");
     }
 
     #[test]
     fn it_is_over_only_well_below_the_limit() {
-        assert_eq!(rounds(&[5.0, 5.0, 5.0, 3.9, 3.9, 3.9]), [false, false, true, true, true, true]);
-        assert_eq!(rounds(&[5.0, 5.0, 5.0, 3.0, 3.0, 3.0]), [false, false, true, true, true, false]);
+        let after = |value: f64| rounds(&[5.0, 5.0, 5.0, 5.0, value, value, value])[3..].to_vec();
+        assert_eq!(after(3.9), [true, true, true, true]);
+        assert_eq!(after(3.0), [true, true, true, false]);
     }
 }

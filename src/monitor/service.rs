@@ -38,6 +38,9 @@ pub struct Service {
     pub round: Option<Round>,
     /// A first round came to its end.
     pub looked: bool,
+    /// The next look is not a round: a rule is to be confirmed.
+    #[serde(default)]
+    pub hurried: bool,
     pub inquiry: Option<Inquiry>,
     /// The last answer, and the first miss since.
     pub answered_ms: Option<u64>,
@@ -146,6 +149,7 @@ impl Service {
             next_round_ms: first_round_ms,
             round: None,
             looked: false,
+            hurried: false,
             inquiry: None,
             answered_ms: None,
             out_since_ms: None,

@@ -1,6 +1,7 @@
 //! Whole stories through the core, against a made-up site in made-up time: no planner, no engine, no sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::*;
 use crate::module::Outcome;
@@ -48,6 +49,8 @@ struct Site {
     /// Hosts that this monitor runs on.
     own: BTreeSet<HostName>,
     load: f64,
+    /// Files that wait on whichever host serves, by look: the last is said from then on.
+    waiting: Vec<u32>,
     /// Looks on their way: when they come back, and with what.
     coming: Vec<(u64, LookId, Sight)>,
     acts: Vec<(u64, Act)>,
@@ -77,7 +80,7 @@ fn config(data: DataPolicy) -> Config {
         lease_ms: None,
     };
     Config {
-        services: [(web(), watched)].into(),
+        services: [(web(), Arc::new(watched))].into(),
         hosts,
         fenceable: BTreeSet::new(),
         host_interval_ms: 1000,
@@ -116,6 +119,7 @@ impl Site {
             cut: BTreeSet::new(),
             own,
             load: 0.1,
+            waiting: Vec::new(),
             coming: Vec::new(),
             acts: Vec::new(),
             told: Vec::new(),
@@ -199,7 +203,17 @@ impl Site {
             },
             Target::Gateway => (1, Sight::Echo(heard(300))),
             Target::Sample(name) => match us(name) {
-                Is::Well | Is::Stopped | Is::Down => (5, Sight::Sample(Ok(Box::new(self.sample(name))))),
+                Is::Well | Is::Stopped | Is::Down => {
+                    let mut sample = self.sample(name);
+                    if *name == self.primary() && !self.waiting.is_empty() {
+                        let waits = self.waiting[0];
+                        sample.queues.insert("/queue".to_owned(), Some(waits));
+                        if self.waiting.len() > 1 {
+                            self.waiting.remove(0);
+                        }
+                    }
+                    (5, Sight::Sample(Ok(Box::new(sample))))
+                }
                 _ => (ask.timeout_ms, Sight::Sample(Err("timed out".to_owned()))),
             },
             Target::Witness { by, suspect, .. } => match us(by) {
@@ -348,7 +362,7 @@ fn a_monitor_does_not_take_its_own_host_for_a_sign_that_it_is_not_cut_off() {
     let three = ["h1", "h2", "h3"].map(host);
     let mut config =
         Config { hosts: three.to_vec(), own: [host("h2")].into(), ..config(DataPolicy::SharedRead) };
-    config.services.values_mut().for_each(|watched| watched.pool = three.to_vec());
+    config.services.values_mut().for_each(|watched| Arc::make_mut(watched).pool = three.to_vec());
     let mut site = Site::with(config);
     site.run(30_000);
     assert!(!site.core.is_cut_off());
@@ -396,7 +410,7 @@ fn a_frozen_host_is_left_alone_until_there_is_evidence() {
     let held = site.told.iter().filter(|said| said.contains("evidence is missing")).count();
     assert_eq!(held, 1, "said once: {:#?}", site.told);
     let mut leased = config(DataPolicy::SharedRead);
-    leased.services.get_mut(&web()).unwrap().lease_ms = Some(5000);
+    Arc::make_mut(leased.services.get_mut(&web()).unwrap()).lease_ms = Some(5000);
     let mut site = Site::with(leased);
     site.run(5_000).set("h1", Is::Frozen);
     let froze = site.now.mono_ms;
@@ -453,6 +467,30 @@ fn load_moves_a_service_only_to_a_lighter_host_and_not_again_at_once() {
     let moves = site.operations().iter().filter(|operation| **operation == Operation::Switchover).count();
     assert_eq!(moves, 1);
     assert!(site.told.iter().any(|said| said.contains("hold-down")), "{:#?}", site.told);
+}
+
+/// A queue of at most ten files, in one round; every host has the same load.
+fn with_a_queue(waiting: &[u32]) -> Site {
+    let mut config = config(DataPolicy::SharedRead);
+    let rule = Rule { measure: Measure::Queue("/queue".to_owned()), above: 10.0, rounds: 1 };
+    Arc::make_mut(config.services.get_mut(&web()).unwrap()).overload = [("queue".to_owned(), rule)].into();
+    let mut site = Site::with(config);
+    site.run(5_000);
+    site.waiting = waiting.to_vec();
+    site
+}
+
+#[test]
+fn a_full_queue_is_looked_at_once_more_before_it_counts() {
+    let mut site = with_a_queue(&[50, 3]);
+    site.run(30_000);
+    assert_eq!((site.verdict(), site.operations()), (Verdict::Ok, vec![]), "{:#?}", site.told);
+    let mut site = with_a_queue(&[50]);
+    let began = site.now.mono_ms;
+    site.run(1_300);
+    assert_eq!(site.operations(), [Operation::Switchover], "{:#?}", site.told);
+    assert!(site.acts[0].0 <= began + 1_000 + 120, "a round and a look at once: {}", site.acts[0].0 - began);
+    assert!(site.acts[0].1.lighter_than > Some(0.1), "a host with as much load is good enough");
 }
 
 #[test]

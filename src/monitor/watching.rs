@@ -1,6 +1,6 @@
 //! A service's rounds: one look per interval, an inquiry as soon as one is missed, a verdict when the table has one.
 
-use super::config::Watched;
+use super::config::{Measure, Watched};
 use super::core::{Core, Owner};
 use super::happening::Happening;
 use super::inquiry::{Inquiry, Subject};
@@ -15,6 +15,9 @@ use crate::site::id::{HostName, ServiceName};
 
 /// A service that nobody runs is looked for in the table again after this.
 const IDLE_MS: u64 = 60_000;
+
+/// A look that is to say once more what the last one said.
+pub(super) const AGAIN_MS: u64 = 100;
 
 /// An inquiry that comes to nothing is given up after so many times of what one probe may take, and a little.
 const PATIENCE: u64 = 8;
@@ -294,10 +297,10 @@ impl Core {
     /// The service answers: what was wrong is over, unless it answers too slowly for too long.
     fn well(&mut self, name: &ServiceName, service: &mut Service, watched: &Watched, sight: &Sight) {
         let now = self.now.mono_ms;
-        for (rule_name, rule) in &watched.overload {
-            if let Some(value) = overload::of_answers(&rule.measure, sight) {
-                service.gauges.entry(rule_name.clone()).or_default().round(rule, value);
-            }
+        let says = |measure: &Measure| overload::of_answers(measure, sight);
+        service.hurried = overload::take(&watched.overload, &mut service.gauges, service.hurried, says);
+        if service.hurried {
+            service.next_round_ms = service.next_round_ms.min(now + AGAIN_MS);
         }
         service.answered(sight, now);
         self.isolated = false;

@@ -1,5 +1,6 @@
 //! A host's rounds: an echo and its own word, and what they say of the services it has a role for.
 
+use super::config::Measure;
 use super::core::{Core, Owner};
 use super::effect::Effect;
 use super::happening::Happening;
@@ -7,6 +8,7 @@ use super::host::{Finding, Host, Round};
 use super::overload;
 use super::sight::{LookId, Sight, Target, Testimony};
 use super::verdict::Verdict;
+use super::watching::AGAIN_MS;
 use crate::plan::sample::Sample;
 use crate::plan::table::Role;
 use crate::plan::testimony::Heard;
@@ -135,10 +137,14 @@ impl Core {
 
     /// What a host says of itself, for each service it says something of.
     fn read(&mut self, name: &HostName, sample: &Sample) {
-        let spoke_ms = self.hosts.get(name).map_or(0, |host| host.sample_ms);
+        let (spoke_ms, hurried) = self
+            .hosts
+            .get_mut(name)
+            .map_or((0, false), |host| (host.sample_ms, std::mem::take(&mut host.hurried)));
+        let mut again = false;
         for service in self.services_of(name) {
             if self.role(&service, name) == Some(Role::Primary) {
-                self.gauge(&service, sample);
+                again |= self.gauge(&service, sample, hurried);
             }
             if self.is_secondary(&service, name) && self.is_settled(&service, spoke_ms) {
                 self.check_copy(&service, name, sample);
@@ -146,21 +152,24 @@ impl Core {
             self.touch_at(Owner::Service(service), self.now.mono_ms);
         }
         self.check_strays(name, sample, spoke_ms);
+        if let Some(host) = self.hosts.get_mut(name).filter(|_| again) {
+            host.hurried = true;
+            host.next_round_ms = host.next_round_ms.min(self.now.mono_ms + AGAIN_MS);
+        }
     }
 
-    /// Overload rules that are measured on the host.
-    fn gauge(&mut self, name: &ServiceName, sample: &Sample) {
-        let Some(watched) = self.watched(name).cloned() else { return };
-        let Some(mut service) = self.services.remove(name) else { return };
-        for (rule_name, rule) in &watched.overload {
-            if let Some(value) = overload::of_sample(&rule.measure, sample) {
-                service.gauges.entry(rule_name.clone()).or_default().round(rule, value);
-            }
-        }
+    /// Overload rules that are measured on the host. Whether one of them wants its word again, at once.
+    fn gauge(&mut self, name: &ServiceName, sample: &Sample, hurried: bool) -> bool {
+        let Some(watched) = self.watched(name).cloned() else { return false };
+        let Some(mut service) = self.services.remove(name) else { return false };
+        let says = |measure: &Measure| overload::of_sample(measure, sample);
+        let again =
+            overload::take(&watched.overload, &mut service.gauges, hurried, says) && service.act.is_none();
         if matches!(service.verdict, Verdict::Ok | Verdict::Overloaded) && service.inquiry.is_none() {
             self.rate(name, &mut service, &watched);
         }
         self.services.insert(name.clone(), service);
+        again
     }
 
     /// Services that have this host for a primary or secondary.

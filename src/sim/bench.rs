@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::world::WALL_MS;
@@ -128,7 +129,7 @@ impl Bench {
 }
 
 fn config(hosts: &[HostName], services: &[ServiceName]) -> Config {
-    let watched = Watched {
+    let watched = Arc::new(Watched {
         pool: hosts.to_vec(),
         addresses: Vec::new(),
         probed: true,
@@ -143,10 +144,10 @@ fn config(hosts: &[HostName], services: &[ServiceName]) -> Config {
         max_per_day: 6,
         overload: BTreeMap::new(),
         lease_ms: None,
-    };
+    });
     Config {
         own: BTreeSet::new(),
-        services: services.iter().map(|name| (name.clone(), watched.clone())).collect(),
+        services: services.iter().map(|name| (name.clone(), Arc::clone(&watched))).collect(),
         hosts: hosts.to_vec(),
         host_interval_ms: 1000,
         grace_ms: 2000,

@@ -40,6 +40,8 @@ const STARTING_MS: Ms = 10_000;
 pub(super) struct Judge {
     /// By service, in the world's order.
     services: Vec<Watched>,
+    /// Some monitor leads and runs.
+    led: Option<Ms>,
     pub verdict: Option<String>,
 }
 
@@ -60,7 +62,7 @@ impl Judge {
     pub(super) fn new(services: usize, hosts: usize) -> Self {
         let (audible, starting) = (vec![None; hosts * hosts], vec![None; hosts]);
         let one = Watched { audible, starting, ..Watched::default() };
-        Self { services: vec![one; services], verdict: None }
+        Self { services: vec![one; services], led: None, verdict: None }
     }
 
     fn condemn(&mut self, what: String) {
@@ -72,6 +74,7 @@ impl Inside {
     /// Takes note of how things are now.
     pub(super) fn observe(&mut self) {
         let mut judge = std::mem::take(&mut self.judge);
+        since(&mut judge.led, !self.leaders().is_empty(), self.now);
         for (at, (name, known)) in self.services.iter().enumerate() {
             let mut watched = std::mem::take(&mut judge.services[at]);
             let holders = self.holders(known);
@@ -198,18 +201,20 @@ impl Inside {
 
     /// Whether a service is down for so long that it is worth asking why.
     pub(super) fn is_anything_late(&self) -> bool {
-        let late = |watched: &Watched| {
-            watched.down.is_some_and(|down| down.max(self.last_fault) + BACK_MS < self.now)
-        };
-        self.judge.services.iter().any(late)
+        self.judge.services.iter().any(|watched| self.is_late(watched.down))
+    }
+
+    /// It takes a monitor that was there all the time.
+    fn is_late(&self, down: Option<Ms>) -> bool {
+        down.zip(self.judge.led)
+            .is_some_and(|(down, led)| down.max(led).max(self.last_fault) + BACK_MS < self.now)
     }
 
     /// Whether a service that is down should be back by now.
     pub(super) fn overdue(&mut self, table: &Table) {
         let is_overdue = |(at, name): (usize, &ServiceName)| {
             let down = self.judge.services[at].down?;
-            let long = down.max(self.last_fault) + BACK_MS < self.now;
-            (long && self.could_be_back(name, table))
+            (self.is_late(Some(down)) && self.could_be_back(name, table))
                 .then(|| format!("{name} could be served, and is not since {} ms", self.now - down))
         };
         if let Some(wrong) = self.services.keys().enumerate().find_map(is_overdue) {

@@ -152,12 +152,8 @@ impl Monitor {
 
     /// Whoever led before may only be asleep: its epochs are over from now on.
     async fn new_epochs(&self) {
-        let raised = update(&self.store, |table| {
-            for row in table.services.values_mut().filter(|row| row.primary.is_some()) {
-                row.epoch = row.epoch.next();
-            }
-        });
-        let _ = raised.await;
+        let Ok(open) = recover::open_runs(&self.store) else { return };
+        let _ = update(&self.store, |table| recover::raise_epochs(table, &open)).await;
         let Ok(table) = self.store.load().await else { return };
         join_all(self.made.hosts.iter().map(|host| self.eyes.push_epochs(host, &table))).await;
     }

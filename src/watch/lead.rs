@@ -185,12 +185,8 @@ impl Watch {
     /// Whoever led before may only be asleep. It acts in the epochs it knows; these are over from now on, in the table and
     /// on every host that can be reached.
     async fn new_epochs(&self) -> Result<(), WatchError> {
-        update(&*self.field.store, |table| {
-            for row in table.services.values_mut().filter(|row| row.primary.is_some()) {
-                row.epoch = row.epoch.next();
-            }
-        })
-        .await?;
+        let open = recover::open_runs(&*self.field.store)?;
+        update(&*self.field.store, |table| recover::raise_epochs(table, &open)).await?;
         let table = self.field.table().await?;
         join_all(self.config.hosts.iter().map(|host| self.push_epochs(host, &table))).await;
         Ok(())

@@ -12,8 +12,8 @@ use crate::world::World;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// More than three times the lease.
-const STOPPED: Duration = Duration::from_secs(10);
+/// Ten times the lease.
+const STOPPED: Duration = Duration::from_secs(30);
 
 impl World {
     /// `reveille watch` with this machine's files and the network of a host.

@@ -5,12 +5,13 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::super::event::{EventKind, RunEnd, StepResult};
-use super::super::record::Record;
+use super::super::record::{Record, Story};
+use super::super::recover::still_serves;
 use super::super::rig::{Ran, Rig, host, plan, sets, step, web};
 use super::super::script::Reach;
 use super::{commit, gives_up, hopeful};
 use crate::module::fence::{Device, Fence};
-use crate::plan::{Plan, PlanStep, StepRef, Wait, Work};
+use crate::plan::{Operation, Plan, PlanStep, StepRef, Wait, Work};
 use crate::site::inventory::{Confirms, FenceAction};
 use crate::site::playbook::EvidenceKind::{self, Fenced, LeaseExpired, LinkSilent, Released};
 use crate::store::Store;
@@ -186,4 +187,25 @@ async fn a_lease_that_is_about_to_run_out_is_waited_for() {
     let ran = rig.run(&plan("say nobody")).await;
     assert_eq!(ran.result("web/-/lease"), StepResult::Skipped);
     assert!(start.elapsed() < Duration::from_secs(1), "no longer than its evidence");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_monitor_asks_the_device_about_a_fence_that_was_only_begun() {
+    let rig = Rig::new();
+    let plan = Plan { operation: Operation::Failover, ..failover("exit 1", "exit 1") };
+    assert_eq!(rig.run(&plan).await.ending.end, RunEnd::Done);
+    let journal = rig.journal();
+    let serves = async |of: &dyn Fn(&Record) -> bool| {
+        let cut = journal.iter().position(|sealed| of(&sealed.record)).unwrap() + 1;
+        let story = Story::of(&journal[..cut]).unwrap();
+        still_serves(&story, &web(), &rig, std::future::ready(true)).await
+    };
+    let intent =
+        |record: &Record| matches!(record, Record::StepIntent { steps } if steps[0].step.0 == "web/-/fence");
+    let outcome =
+        |record: &Record| matches!(record, Record::StepOutcome { step, .. } if step.0 == "web/-/fence");
+    assert!(serves(&intent).await, "its host is on, and it answers");
+    assert!(!serves(&outcome).await, "its host is fenced, whatever answers");
+    rig.world.state().set.insert("fence:off".to_owned());
+    assert!(!serves(&intent).await);
 }
