@@ -1,9 +1,13 @@
 //! The shipped services on real hosts: what the tests of each of them have in common.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::thread::{self, JoinHandle};
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
+use tokio::runtime::Builder;
 
 use crate::lab::TestLab;
 use crate::watch::{Watching, eager};
@@ -30,6 +34,18 @@ pub fn shipped(lab: TestLab, service: &str) -> World {
 }
 
 impl World {
+    /// Does this on a thread of its own in the network of the lab's client.
+    pub fn at_client<T: Send + 'static>(
+        &self,
+        work: impl AsyncFnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let network = File::open(format!("/run/netns/{}-client", self.lab.state().tag())).unwrap();
+        thread::spawn(move || {
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            Builder::new_current_thread().enable_all().build().unwrap().block_on(work())
+        })
+    }
+
     /// The only service's part of the status.
     pub fn row(&self) -> Value {
         self.status()["services"][0].clone()
