@@ -127,7 +127,7 @@ fn mail_is_taken_wherever_the_service_is() {
     assert_ne!(primary, "h2");
     assert_serves(&world);
     world.is_protected_on("h2");
-    assert!(world.lab.sh(&primary, "pgrep -f 'Queue runner'").is_err(), "one host runs the queue");
+    assert!(world.lab.sh(&primary, "pgrep -f '^sendmail: Queue runner'").is_err(), "one host runs the queue");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_copy_does_not_sleep_with_an_old_configuration() {
 fn a_monitor_moves_it_off_whatever_happens_to_its_host() {
     let Some(world) = deployed(4) else { return };
     let mut watching = world.watch(&[]);
-    let mut serves = |watching: &mut Watching, verdict: &str, from: &str| {
+    let serves = |watching: &mut Watching, verdict: &str, from: &str| {
         watching.wait("service-verdict", &[("verdict", verdict), ("host", from)]);
         let to = watching.moved("mail");
         assert_ne!(to, from);

@@ -89,8 +89,9 @@ impl Letter {
         for attempt in 1.. {
             let mark = format!("{number}.{attempt}");
             let mut ended = Attempt::Refused;
-            let said = timeout(PATIENCE, self.hand_over(&mark, &mut ended)).await;
-            assert!(!matches!(said, Ok(Err(Said::Never(_)))), "{said:?}");
+            if let Ok(Err(Said::Never(reply))) = timeout(PATIENCE, self.hand_over(&mark, &mut ended)).await {
+                panic!("{mark}: {reply}");
+            }
             attempts.insert(mark, ended);
             if ended == Attempt::Taken {
                 break;
@@ -115,7 +116,6 @@ impl Letter {
 }
 
 /// Why a dialogue went no further.
-#[derive(Debug)]
 enum Said {
     /// The connection, or a server that asks to come back.
     NotNow,
