@@ -146,6 +146,9 @@ async fn say(server: &mut BufReader<TcpStream>, command: &str) -> Result<(), Sai
     }
 }
 
+/// How long the exchange thinks before it says that a message is taken.
+const THOUGHT: Duration = Duration::from_millis(20);
+
 /// A mail exchange on the client's port 25, up for as long as it lives.
 pub struct Exchange {
     got: Arc<Mutex<Vec<(String, IpAddr)>>>,
@@ -198,6 +201,7 @@ async fn receive(stream: TcpStream, peer: IpAddr, got: Arc<Mutex<Vec<(String, Ip
             (true, ".") => {
                 in_message = false;
                 got.lock().unwrap().extend(mark(&message).map(|mark| (mark, peer)));
+                sleep(THOUGHT).await;
                 "250 taken"
             }
             (true, text) => {
