@@ -147,7 +147,7 @@ async fn say(server: &mut BufReader<TcpStream>, command: &str) -> Result<(), Sai
 }
 
 /// How long the exchange thinks before it says that a message is taken.
-const THOUGHT: Duration = Duration::from_millis(20);
+const THOUGHT: Duration = Duration::from_millis(60);
 
 /// A mail exchange on the client's port 25, up for as long as it lives.
 pub struct Exchange {
