@@ -128,6 +128,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Let a service be taken over again after a takeover failed or too many were made
     Ack(AckArgs),
+    /// End the lease of the monitor that leads; one that stands by leads at once
+    Depose(DeposeArgs),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
     /// Put thousands of simulated histories of faults through the monitor, the planner and the engine
@@ -214,6 +216,12 @@ pub struct DoctorArgs {
 /// Flags of `watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
+    /// Only these services [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<ServiceName>,
+    /// Not this service; may be repeated
+    #[arg(long, value_name = "SERVICE", conflicts_with = "services")]
+    pub except: Vec<ServiceName>,
     /// Take the lease, do one full round, and leave (for cron)
     #[arg(long)]
     pub once: bool,
@@ -341,6 +349,16 @@ pub struct ResumeArgs {
 #[derive(Debug, Args)]
 pub struct AckArgs {
     pub service: ServiceName,
+}
+
+#[derive(Debug, Args)]
+pub struct DeposeArgs {
+    /// Unless it runs on this machine
+    #[arg(long)]
+    pub elsewhere: bool,
+    /// Why; told in the history
+    #[arg(long, value_name = "REASON")]
+    pub because: String,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod confirm_dead;
 mod connect;
+mod depose;
 mod doctor;
 mod doctor_fences;
 mod drill;
@@ -95,6 +96,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Pause(args) => pause::pause(common, &args).await,
         Command::Resume(args) => pause::resume(common, &args).await,
         Command::Ack(args) => pause::ack(common, &args).await,
+        Command::Depose(args) => depose::run(common, &args).await,
         Command::Doctor(args) => doctor::run(common, &args).await,
         Command::Sim(args) => sim::run(common, &args).await,
         Command::Lab(args) => {

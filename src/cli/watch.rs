@@ -37,7 +37,13 @@ pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
         hosts: session.hosts.clone(),
         own: own_hosts(&session),
     };
-    let config = Config::of(&session.site, &wishes);
+    let mut config = Config::of(&session.site, &wishes);
+    for service in args.services.iter().chain(&args.except) {
+        session::known(&session.site, service)?;
+    }
+    config.services.retain(|name, _| {
+        (args.services.is_empty() || args.services.contains(name)) && !args.except.contains(name)
+    });
     let showing = tokio::spawn(Reports::open(common, args, &session).await?.show(seen));
     let watch = Watch {
         config,

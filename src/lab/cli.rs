@@ -57,6 +57,8 @@ enum LabCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Put the site, the hosts' keys and this program on the shared folder, for a monitor on the hosts; print the folder
+    ShareSite,
     /// Ask for a page every few milliseconds from the client and report each outage
     Meter(MeterArgs),
 }
@@ -153,6 +155,11 @@ pub async fn run(args: LabArgs, site_root: &Path) -> Result<u8> {
             return Err(become_command(Lab::open(&dir)?.command(&exec.place, exec.command)?));
         }
         LabCommand::Status { json } => print_status(&Lab::open(&dir)?, json)?,
+        LabCommand::ShareSite => {
+            let program = env::current_exe().context("where am I")?;
+            let shared = Lab::open(&dir)?.share_site(site_root, &program)?;
+            writeln!(io::stdout(), "{}", shared.display())?;
+        }
         LabCommand::Meter(meter) if meter.inside => run_meter(meter).await?,
         LabCommand::Meter(meter) => return Err(enter_client(&Lab::open(&dir)?, &meter)?),
     }

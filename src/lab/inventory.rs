@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::fence;
+use super::fence::{self, FenceKind};
 use super::ssh_keys::user_key;
 use super::state::State;
 
@@ -27,7 +27,7 @@ pub(super) fn refuse_foreign(file: &Path, lab_dir: &Path) -> Result<()> {
 pub(super) fn write(state: &State, file: &Path) -> Result<()> {
     let make = || {
         fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
-        fs::write(file, text(state))
+        fs::write(file, text(state, &here(state), state.fence))
     };
     make().with_context(|| format!("cannot write the inventory {}", file.display()))
 }
@@ -51,13 +51,27 @@ fn first_line(lab_dir: &Path) -> String {
     )
 }
 
-fn text(state: &State) -> String {
-    let known_hosts = state.ssh_dir().join("known_hosts");
+/// The same for a reader elsewhere, who has copies of the keys in `ssh` and none of the fence agents.
+pub(super) fn elsewhere(state: &State, ssh: &Path) -> String {
+    text(state, &Keys { user: ssh.join("id"), known_hosts: ssh.join("known_hosts") }, None)
+}
+
+/// Files that whoever logs in needs.
+struct Keys {
+    user: PathBuf,
+    known_hosts: PathBuf,
+}
+
+fn here(state: &State) -> Keys {
+    Keys { user: user_key(state), known_hosts: state.ssh_dir().join("known_hosts") }
+}
+
+fn text(state: &State, keys: &Keys, fence: Option<FenceKind>) -> String {
     let mut text = first_line(&state.dir) + "\nworkstations:\n  hosts:\n";
     for host in &state.hosts {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "    {}:\n      ansible_host: {}", host.name, state.address(host));
-        if let Some(kind) = state.fence {
+        if let Some(kind) = fence {
             let agent = fence::agent(state, kind);
             let _ = writeln!(
                 text,
@@ -72,8 +86,8 @@ fn text(state: &State) -> String {
         text,
         "  vars:\n    ansible_user: root\n    ansible_ssh_private_key_file: {key}\n    ansible_ssh_common_args: >-\n      \
          -o UserKnownHostsFile={known} -o StrictHostKeyChecking=yes\n      -o GlobalKnownHostsFile=/dev/null\n",
-        key = user_key(state).display(),
-        known = known_hosts.display(),
+        key = keys.user.display(),
+        known = keys.known_hosts.display(),
     );
     text
 }
@@ -89,9 +103,13 @@ mod tests {
         state
     }
 
+    fn text_here(state: &State) -> String {
+        text(state, &here(state), state.fence)
+    }
+
     #[test]
     fn the_inventory_is_yaml_an_ansible_user_knows() {
-        let tree: serde_json::Value = serde_yaml::from_str(&text(&state())).unwrap();
+        let tree: serde_json::Value = serde_yaml::from_str(&text_here(&state())).unwrap();
         let group = &tree["workstations"];
         assert_eq!(group["hosts"]["h2"]["ansible_host"], "10.83.0.2");
         assert_eq!(group["vars"]["ansible_ssh_private_key_file"], "/run/x/ssh/id");
@@ -103,7 +121,7 @@ mod tests {
     fn a_lab_with_fence_devices_names_each_hosts_own() {
         let mut state = state();
         state.fence = Some(fence::FenceKind::Store);
-        let tree: serde_json::Value = serde_yaml::from_str(&text(&state)).unwrap();
+        let tree: serde_json::Value = serde_yaml::from_str(&text_here(&state)).unwrap();
         let device = &tree["workstations"]["hosts"]["h2"]["reveille_fence"];
         assert_eq!(device["agent"], "/run/x/fence/fence_lab_store");
         assert_eq!((&device["options"]["plug"], &device["confirms"]), (&"h2".into(), &"store".into()));

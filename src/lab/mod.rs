@@ -14,6 +14,7 @@ pub mod meter;
 mod network;
 mod options;
 mod preflight;
+mod share;
 mod ssh_keys;
 mod state;
 mod status;
@@ -117,6 +118,16 @@ impl Lab {
     /// An ssh configuration that knows hosts, keys and host keys: `ssh -F FILE h1`.
     pub fn ssh_config(&self) -> PathBuf {
         self.state.ssh_dir().join("config")
+    }
+
+    /// Puts the site at `root`, the keys to the hosts and `program` on the folder that all hosts share, for a monitor that
+    /// runs on the hosts: `/srv/shared/reveille` there, with the store `state` beside `site`. The folder of the copied
+    /// site, as seen from here.
+    ///
+    /// # Errors
+    /// Files that cannot be read or written; settings that are no YAML.
+    pub fn share_site(&self, root: &Path, program: &Path) -> Result<PathBuf> {
+        share::share(&self.state, root, program)
     }
 
     /// Cuts a host off the network.

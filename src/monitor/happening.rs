@@ -139,6 +139,12 @@ pub enum Happening {
     },
     /// It hears no host: another should lead.
     StepsDown {},
+    /// Somebody ended the lease of the monitor that led.
+    Deposed {
+        leader: String,
+        by: String,
+        because: String,
+    },
 }
 
 impl Happening {
@@ -149,6 +155,7 @@ impl Happening {
             }
             Self::Late { .. }
             | Self::StepsDown {}
+            | Self::Deposed { .. }
             | Self::Began { .. }
             | Self::Moved { .. }
             | Self::Planned { .. }
@@ -259,6 +266,7 @@ impl std::fmt::Display for Happening {
             Self::NoticeLost { to, because } => write!(f, "not told: {to}: {because}"),
             Self::Leads { leader, term } => write!(f, "{leader} leads, term {term}"),
             Self::StandsBy { leader } => write!(f, "standing by: {leader} leads"),
+            Self::Deposed { leader, by, because } => write!(f, "{by} ends the lease of {leader}: {because}"),
             Self::StepsDown {} => {
                 f.write_str("no host answers this monitor: another may lead until one does")
             }

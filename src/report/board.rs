@@ -68,6 +68,10 @@ impl Board {
         let (leader, us) = match &told.what {
             Happening::Leads { leader, .. } => (leader, true),
             Happening::StandsBy { leader } => (leader, false),
+            Happening::StepsDown {} => {
+                self.monitor = None;
+                return;
+            }
             _ => return,
         };
         let since = i64::try_from(told.at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());

@@ -27,12 +27,15 @@ pub(super) trait Desk: Send + Sync {
     fn is_dead(&self, holder: &Holder) -> bool;
 }
 
-/// Takes the lease, if it is free or lapses while we wait. A holder's first sign of life ends the wait.
+/// Takes the lease, if it is free or lapses while we wait. A holder's first sign of life ends the wait. Who was deposed
+/// waits for its own lease to lapse: it is another's turn.
 pub(super) async fn acquire(desk: &dyn Desk, holder: Holder, ttl: Duration) -> Result<Lease, AcquireError> {
     let mut watcher = Watcher::default();
     loop {
         let seen = desk.tenure().await?;
-        match look(desk, &mut watcher, &seen) {
+        let mine = seen.holder.as_ref().is_some_and(|was| was.is_process_of(&holder));
+        let judged = if mine { Tenure { deposed: false, ..seen.clone() } } else { seen.clone() };
+        match look(desk, &mut watcher, &judged) {
             Standing::Free(_) => {
                 let (next, before) = (seen.next(holder.clone(), ttl), seen.holder.clone());
                 let term = next.term;
@@ -59,33 +62,52 @@ async fn first_beat(
 ) -> Result<Option<Lease>, StoreError> {
     let began = desk.clock().now();
     let there = desk.beat(term, 1).await?;
-    let ours = there.term == term && there.holder.as_ref() == Some(holder);
+    let ours = there.term == term && there.holder.as_ref() == Some(holder) && !there.deposed;
     Ok(ours.then(|| Lease::new(term, holder.clone(), ttl, desk.clock(), began)))
 }
 
 pub(super) async fn renew(desk: &dyn Desk, lease: &Lease) -> Result<(), RenewError> {
     let (beat, began) = lease.begin_renewal()?;
     let there = desk.beat(lease.term(), beat).await?;
-    if there.term == lease.term() && there.holder.as_ref() == Some(lease.holder()) {
+    let ours = there.term == lease.term() && there.holder.as_ref() == Some(lease.holder());
+    if ours && !there.deposed {
         lease.renewed(beat, began);
         return Ok(());
     }
-    let loss = Loss::Taken(Box::new(there.holder.unwrap_or_default()));
+    let loss = if ours { Loss::Deposed } else { Loss::Taken(Box::new(there.holder.unwrap_or_default())) };
     lease.lose(loss.clone());
     Err(loss.into())
 }
 
-/// Nobody has it from now on, if it was ours to the end.
+/// Nobody has it from now on, if it was ours to the end. Who was deposed has nothing to give back: whoever comes next is
+/// to know who was there.
 pub(super) async fn release(desk: &dyn Desk, lease: &Lease) -> Result<(), StoreError> {
     lease.lose(Loss::Released);
     loop {
         let there = desk.tenure().await?;
-        if there.term != lease.term() || there.holder.is_none() {
+        if there.term != lease.term() || there.holder.is_none() || there.deposed {
             return Ok(());
         }
         let vacant = Tenure { holder: None, ..there.clone() };
         if desk.replace(there, vacant).await? {
             return Ok(());
+        }
+    }
+}
+
+/// Ends the time of whoever has the lease, if `who` says so of the holder; that holder.
+pub(super) async fn depose(
+    desk: &dyn Desk,
+    who: &(dyn Fn(&Holder) -> bool + Sync),
+) -> Result<Option<Holder>, StoreError> {
+    loop {
+        let there = desk.tenure().await?;
+        let Some(holder) = there.holder.clone().filter(|holder| !there.deposed && who(holder)) else {
+            return Ok(None);
+        };
+        let over = Tenure { deposed: true, ..there.clone() };
+        if desk.replace(there, over).await? {
+            return Ok(Some(holder));
         }
     }
 }

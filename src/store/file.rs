@@ -87,6 +87,13 @@ impl Store for FileStore {
         desk::release(self, lease).boxed()
     }
 
+    fn depose<'a>(
+        &'a self,
+        who: &'a (dyn Fn(&Holder) -> bool + Sync),
+    ) -> BoxFuture<'a, Result<Option<Holder>, StoreError>> {
+        desk::depose(self, who).boxed()
+    }
+
     fn holder(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {
         desk::holder(self).boxed()
     }

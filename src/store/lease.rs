@@ -60,6 +60,8 @@ pub enum Loss {
     Lapsed(Duration),
     #[error("the lease was given back")]
     Released,
+    #[error("somebody ended the lease with `reveille depose`")]
+    Deposed,
 }
 
 impl Lease {

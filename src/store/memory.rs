@@ -125,6 +125,13 @@ impl Store for MemStore {
         desk::release(self, lease).boxed()
     }
 
+    fn depose<'a>(
+        &'a self,
+        who: &'a (dyn Fn(&Holder) -> bool + Sync),
+    ) -> BoxFuture<'a, Result<Option<Holder>, StoreError>> {
+        desk::depose(self, who).boxed()
+    }
+
     fn holder(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>> {
         desk::holder(self).boxed()
     }

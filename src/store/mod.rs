@@ -63,6 +63,13 @@ pub trait Store: Send + Sync {
     /// Gives the lease back. Harmless if it was lost.
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), StoreError>>;
 
+    /// Ends the time of whoever has the right to act, if `who` says so of the holder, and says who it was. The next to ask
+    /// has it at once, and raises the epochs before it acts: the old holder does not know yet.
+    fn depose<'a>(
+        &'a self,
+        who: &'a (dyn Fn(&Holder) -> bool + Sync),
+    ) -> BoxFuture<'a, Result<Option<Holder>, StoreError>>;
+
     /// Who has the right to act. Waits for a sign of life of the holder, for half of its ttl at most.
     fn holder(&self) -> BoxFuture<'_, Result<Option<Held>, StoreError>>;
 
@@ -113,6 +120,15 @@ pub struct Holder {
     /// Clock ticks from the machine's boot to the start of the process.
     #[serde(default)]
     pub started: u64,
+}
+
+impl Holder {
+    /// Whether both are the same process, whenever and for whatever it asked.
+    fn is_process_of(&self, other: &Self) -> bool {
+        let process =
+            |holder: &Self| (holder.pid, holder.started, holder.host.clone(), holder.machine.clone());
+        process(self) == process(other)
+    }
 }
 
 impl std::fmt::Display for Holder {

@@ -21,6 +21,9 @@ pub struct Tenure {
     pub holder: Option<Holder>,
     /// How long the holder may be silent, in milliseconds.
     pub ttl_ms: u64,
+    /// Somebody who knows said that the holder's time is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deposed: bool,
     /// Grows with every renewal. Kept apart from the rest, so that a renewal writes one number.
     #[serde(skip)]
     pub beat: u64,
@@ -34,7 +37,7 @@ impl Tenure {
     /// The next one, held by `holder`.
     pub(super) fn next(&self, holder: Holder, ttl: Duration) -> Self {
         let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        Self { term: self.term.saturating_add(1), holder: Some(holder), ttl_ms, beat: 0 }
+        Self { term: self.term.saturating_add(1), holder: Some(holder), ttl_ms, deposed: false, beat: 0 }
     }
 }
 
@@ -56,6 +59,8 @@ pub enum Vacancy {
     Vacant,
     /// Its process is gone from this machine.
     Died,
+    /// It was told to go, and may not know yet.
+    Deposed,
     /// Silent for its whole ttl.
     Lapsed,
 }
@@ -75,6 +80,9 @@ impl Watcher {
         }
         if died {
             return Standing::Free(Vacancy::Died);
+        }
+        if tenure.deposed {
+            return Standing::Free(Vacancy::Deposed);
         }
         let before = self.seen;
         match before {
@@ -113,6 +121,9 @@ mod tests {
         let look = Watcher::default().look(&Tenure { term: 4, ..Tenure::default() }, false, ms(0));
         assert_eq!(look, Standing::Free(Vacancy::Vacant));
         assert_eq!(Watcher::default().look(&held(4, 1), true, ms(0)), Standing::Free(Vacancy::Died));
+        let deposed = Tenure { deposed: true, ..held(4, 1) };
+        assert_eq!(Watcher::default().look(&deposed, false, ms(0)), Standing::Free(Vacancy::Deposed));
+        assert!(!deposed.next(Holder::default(), TTL).deposed, "the next one begins anew");
     }
 
     #[test]

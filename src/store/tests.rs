@@ -41,6 +41,7 @@ contract!(
     one_has_the_lease_and_the_other_is_told_who,
     a_silent_holder_is_waited_out_and_notices,
     a_renewed_lease_is_not_lost,
+    who_is_deposed_makes_room_at_once_and_does_not_come_back_at_once,
     a_lapsed_lease_is_not_renewed_even_if_nobody_took_it,
     a_keeper_renews_and_gives_back,
     many_want_it_and_one_gets_it,
@@ -105,6 +106,20 @@ async fn a_silent_holder_is_waited_out_and_notices(one: Shared, other: Shared) {
     one.release(&lost).await.unwrap();
     other.renew(&taken).await.unwrap();
     assert!(taken.is_ours(), "what one gives back is not the other's");
+}
+
+async fn who_is_deposed_makes_room_at_once_and_does_not_come_back_at_once(one: Shared, other: Shared) {
+    let keeper = Keeper::new(Arc::clone(&one), one.acquire(holder(1), TTL).await.unwrap());
+    assert_eq!(other.depose(&|holder| holder.pid == 2).await.unwrap(), None, "it is not meant");
+    assert_eq!(other.depose(&|_| true).await.unwrap(), Some(holder(1)));
+    assert_eq!(other.depose(&|_| true).await.unwrap(), None, "once is enough");
+    assert_eq!(keeper.lease().lost().await, Loss::Deposed);
+    let again = tokio::time::timeout(TTL / 2, one.acquire(holder(1), TTL)).await;
+    assert!(again.is_err(), "it is another's turn: {again:?}");
+    let began = tokio::time::Instant::now();
+    let taken = other.acquire(holder(2), TTL).await.unwrap();
+    assert!(began.elapsed() < TTL / 2 && taken.term() == 2);
+    assert_eq!(taken.instead_of(), Some(&holder(1)), "whose epochs are over");
 }
 
 async fn a_renewed_lease_is_not_lost(store: Shared, _: Shared) {

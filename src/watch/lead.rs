@@ -25,6 +25,9 @@ use crate::plan::{Operation, Request};
 use crate::site::id::{HostName, ServiceName};
 use crate::store::{AcquireError, CommitError, Held, Holder, Keeper, Lease, StoreError, update};
 
+/// The longest time after which who stands by asks for the lease again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
 /// What a host gets to make a new epoch its own.
 const EPOCH_TIME: Duration = Duration::from_secs(3);
 
@@ -143,7 +146,7 @@ impl Watch {
                 told = Some(*holder);
             }
             tokio::select! {
-                () = sleep(self.options.ttl / 20) => {}
+                () = sleep((self.options.ttl / 20).min(ASK_AGAIN)) => {}
                 () = self.stop.cancelled() => return Ok(Standing::Stopped),
             }
         }

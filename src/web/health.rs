@@ -7,6 +7,17 @@ use super::shown::Shown;
 /// A monitor that says nothing for this long is not alive.
 pub(super) const SILENCE: Duration = Duration::from_secs(5);
 
+/// Whether this is the monitor that acts; why not.
+pub(super) fn leader(shown: &Shown) -> Result<String, String> {
+    match &shown.board.monitor {
+        Some((monitor, true)) if shown.at.elapsed() <= SILENCE => {
+            Ok(format!("leads since {}", monitor.since))
+        }
+        Some((monitor, false)) => Err(format!("standing by, {} leads", monitor.leader)),
+        _ => Err("not leading".to_owned()),
+    }
+}
+
 /// What is wrong with the monitor itself, or else how it is. A service that is down is not its illness.
 pub(super) fn health(shown: &Shown) -> Result<String, String> {
     let age = shown.at.elapsed();

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::documents::{Document, Documents};
-use super::health::health;
+use super::health::{health, leader};
 use super::page;
 use super::shown::Shown;
 
@@ -106,12 +106,17 @@ impl Server {
             (_, Some(document)) => {
                 respond(StatusCode::OK, document.content_type(), documents.document(document))
             }
-            ("/healthz", _) => match health(&documents.shown) {
-                Ok(words) => plain(StatusCode::OK, format!("{words}\n")),
-                Err(words) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{words}\n")),
-            },
+            ("/healthz", _) => judged(health(&documents.shown)),
+            ("/leader", _) => judged(leader(&documents.shown)),
             _ => plain(StatusCode::NOT_FOUND, "there is no such page\n".to_owned()),
         }
+    }
+}
+
+fn judged(judgement: Result<String, String>) -> Answer {
+    match judgement {
+        Ok(words) => plain(StatusCode::OK, format!("{words}\n")),
+        Err(words) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{words}\n")),
     }
 }
 

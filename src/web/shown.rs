@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
-use crate::monitor::Told;
 use crate::monitor::view::View;
+use crate::monitor::{Happening, Told};
 use crate::plan::status::{HostStatus, ServiceStatus, Status};
 use crate::report::board::Board;
 use crate::report::watch::WatchReport;
@@ -95,18 +95,29 @@ impl Publish {
     }
 }
 
+impl Publish {
+    fn leave(&mut self) {
+        self.shown.at = Instant::now();
+        self.left = Some(self.shown.at);
+        self.versions.send_replace(Arc::new(self.shown.clone()));
+    }
+}
+
 impl WatchReport for Publish {
     fn told(&mut self, told: &Told) {
         self.shown.board.told(told);
         self.left = None;
+        // Who leads is known at once, before there is a picture.
+        if matches!(told.what, Happening::Leads { .. } | Happening::StandsBy { .. } | Happening::StepsDown {})
+        {
+            self.leave();
+        }
     }
 
     fn view(&mut self, view: &View) {
         self.shown.board.view(view);
         if self.left.is_none_or(|left| left.elapsed() >= PACE) {
-            self.shown.at = Instant::now();
-            self.left = Some(self.shown.at);
-            self.versions.send_replace(Arc::new(self.shown.clone()));
+            self.leave();
         }
     }
 }

@@ -122,6 +122,25 @@ async fn health_is_the_monitors_own() {
     assert!(head.starts_with("HTTP/1.1 503 ") && body == "the monitor has said nothing for 9 s\n", "{body}");
 }
 
+#[tokio::test]
+async fn one_monitor_is_the_leader() {
+    let (mut publish, versions) = Publish::new(shown());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(serve(listener, versions));
+    let mut tell = async |happening| {
+        publish.told(&sample::told(happening));
+        get(&address, "/leader").await.0
+    };
+    let stands_by = || serde_json::json!({ "happening": "stands-by", "leader": "h9" });
+    assert!(tell(stands_by()).await.starts_with("HTTP/1.1 503 "));
+    let leads = serde_json::json!({ "happening": "leads", "leader": "h1", "term": 4 });
+    assert!(tell(leads.clone()).await.starts_with("HTTP/1.1 200 "), "before it has looked at anything");
+    assert!(tell(serde_json::json!({ "happening": "steps-down" })).await.starts_with("HTTP/1.1 503 "));
+    assert!(tell(leads).await.starts_with("HTTP/1.1 200 "));
+    assert!(tell(stands_by()).await.starts_with("HTTP/1.1 503 "));
+}
+
 #[tokio::test(start_paused = true)]
 async fn clients_that_say_nothing_make_room() {
     let (address, _versions) = served(shown()).await;

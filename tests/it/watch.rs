@@ -167,10 +167,16 @@ pub fn eager(playbook: String) -> String {
 impl World {
     /// `web` deployed, free to move as often as a test wants, with this done to its playbook.
     pub fn to_watch(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
+        let world = Self::free(hosts, change)?;
+        world.ok(&["deploy", "web"]);
+        Some(world)
+    }
+
+    /// The same, not deployed.
+    pub fn free(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
         let world = Self::new(hosts)?;
         let playbook = eager(world.read("playbooks/web.yml"));
         world.write("playbooks/web.yml", &change(playbook));
-        world.ok(&["deploy", "web"]);
         Some(world)
     }
 
