@@ -13,7 +13,7 @@ use crate::lab::TestLab;
 use crate::watch::{Watching, eager};
 use crate::world::World;
 
-/// A site with this shipped service alone, its address in the lab's network, free to move as often as a test wants;
+/// The shipped site with this service alone, its address in the lab's network, free to move as often as a test wants;
 /// nothing deployed. The service address is `address`.
 pub fn shipped(lab: TestLab, service: &str) -> World {
     let mut world = World::on(lab);
@@ -28,7 +28,7 @@ pub fn shipped(lab: TestLab, service: &str) -> World {
     let playbook = format!("playbooks/{service}.yml");
     let text = fs::read_to_string(root.join(&playbook)).unwrap().replace("10.83.0.", &format!("{net}."));
     let address = text.split("addresses: [").nth(1).unwrap().split('/').next().unwrap().to_owned();
-    world.write(&playbook, &eager(text));
+    world.write(&playbook, &eager(&text));
     world.address = address;
     world
 }

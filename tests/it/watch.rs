@@ -154,7 +154,7 @@ impl Asker {
 }
 
 /// A playbook whose service may be moved as often as a test wants, and is by nothing but the test.
-pub fn eager(playbook: String) -> String {
+pub fn eager(playbook: &str) -> String {
     playbook
         .replace("hold_down: 10m, max_per_day: 6", "hold_down: 0s, max_per_day: 1000")
         // All hosts of a lab have the load of the machine.
@@ -175,7 +175,7 @@ impl World {
     /// The same, not deployed.
     pub fn free(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
         let world = Self::new(hosts)?;
-        let playbook = eager(world.read("playbooks/web.yml"));
+        let playbook = eager(&world.read("playbooks/web.yml"));
         world.write("playbooks/web.yml", &change(playbook));
         Some(world)
     }
