@@ -15,6 +15,7 @@ mod lab;
 mod language;
 mod layers;
 mod leases;
+mod mail;
 mod modules;
 mod monitor_service;
 mod monitors;
