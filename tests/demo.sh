@@ -117,8 +117,9 @@ trap 'exit 143' TERM
 
 work=$(mktemp -d)
 mkdir "$work/site"
-cp -r "$here/reveille.yml" "$here/playbooks" "$here/templates" "$work/site"
-sed -i "s/10\.83\.0\./$net./" "$work/site/playbooks/web.yml"
+mkdir "$work/site/playbooks"
+cp -r "$here/reveille.yml" "$here/templates" "$work/site"
+sed "s/10\.83\.0\./$net./" "$here/playbooks/web.yml" >"$work/site/playbooks/web.yml"
 cd "$work/site"
 
 part 'Four hosts and a client, each with its own network, processes and sshd'

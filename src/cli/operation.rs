@@ -102,6 +102,7 @@ pub fn request(
         leases: BTreeMap::new(),
         excluded: BTreeMap::new(),
         lighter_than: None,
+        dark: BTreeSet::new(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Which Debian package brings a program.
 
 /// Programs that steps commonly need, by name.
-const PACKAGES: [(&str, &str); 47] = [
+const PACKAGES: [(&str, &str); 50] = [
     ("a2enmod", "apache2"),
     ("a2ensite", "apache2"),
     ("apache2", "apache2"),
@@ -33,6 +33,7 @@ const PACKAGES: [(&str, &str); 47] = [
     ("named-checkconf", "bind9-utils"),
     ("nft", "nftables"),
     ("nginx", "nginx-light"),
+    ("pkill", "procps"),
     ("postfix", "postfix"),
     ("psql", "postgresql-client"),
     ("python3", "python3"),
@@ -44,9 +45,11 @@ const PACKAGES: [(&str, &str); 47] = [
     ("smbd", "samba"),
     ("squid", "squid"),
     ("ss", "iproute2"),
+    ("sshfs", "sshfs"),
     ("sudo", "sudo"),
     ("sysctl", "procps"),
     ("systemctl", "systemd"),
+    ("tsig-keygen", "bind9"),
     ("umount", "mount"),
     ("unbound", "unbound"),
 ];

@@ -113,14 +113,15 @@ pub(super) fn exists(state: &State, host: &Host) -> bool {
     state.host_dir(host).join("volumes").exists()
 }
 
-/// `/etc/hosts` of every host: all hosts of the lab, its client and its controller.
+/// `/etc/hosts` of every host: all hosts of the lab, its client and its controller. With a domain, as real hosts have
+/// one: some programs do not start where the host's own name has none.
 pub(super) fn hosts_file(state: &State) -> String {
     let v4 = state.hosts.iter().map(|host| (state.address(host), host.name.as_str()));
     let places = [(state.controller_address(), "controller"), (state.client_address(), "client")];
     let mut text = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned();
     for (address, name) in places.into_iter().chain(v4) {
         // Writing to a String cannot fail.
-        let _ = write!(text, "{address} {name}\n{} {name}\n", State::twin(address));
+        let _ = write!(text, "{address} {name}.test {name}\n{} {name}.test {name}\n", State::twin(address));
     }
     text
 }
@@ -312,11 +313,11 @@ mod tests {
         state.grow(2, Kind::Light);
         let text = hosts_file(&state);
         for line in [
-            "10.83.0.1 h1",
-            "10.83.0.2 h2",
-            "10.83.0.200 client",
-            "10.83.0.254 controller",
-            "fd00:10:83::2 h2",
+            "10.83.0.1 h1.test h1",
+            "10.83.0.2 h2.test h2",
+            "10.83.0.200 client.test client",
+            "10.83.0.254 controller.test controller",
+            "fd00:10:83::2 h2.test h2",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

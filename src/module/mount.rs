@@ -59,8 +59,13 @@ pub fn preflight(args: &MountArgs, cx: &Context) -> Result<Option<Script>, Modul
     }))
 }
 
+/// What mount(8) calls for a file system that the kernel alone cannot mount.
 fn programs(fstype: Option<&str>, state: MountState) -> Vec<String> {
-    let helper = fstype.filter(|fstype| ["nfs", "nfs4", "cifs", "glusterfs"].contains(fstype));
-    let helper = helper.filter(|_| state == MountState::Mounted).map(|fstype| format!("mount.{fstype}"));
+    let helper = |fstype: &str| match fstype.strip_prefix("fuse.") {
+        Some(program) => Some(program.to_owned()),
+        None if ["nfs", "nfs4", "cifs", "glusterfs"].contains(&fstype) => Some(format!("mount.{fstype}")),
+        None => None,
+    };
+    let helper = fstype.filter(|_| state == MountState::Mounted).and_then(helper);
     ["mount", "umount"].into_iter().map(str::to_owned).chain(helper).collect()
 }

@@ -89,22 +89,32 @@ fn method(method: SleepMethod) -> Option<String> {
     }
 }
 
-/// `TERM:10s`; nothing when both are the default, so that what the process was started with counts.
+/// `TERM:10s`, `TERM:10s:200ms`; nothing when all are the default, so that what the process was started with counts.
 fn stop(args: &ProcessArgs) -> Result<Option<String>, ModuleError> {
     let signal = args.stop_signal.strip_prefix("SIG").unwrap_or(&args.stop_signal);
     if signal.is_empty() || !signal.chars().all(|c| c.is_ascii_alphanumeric()) {
         let message = format!("`{}` is not a signal such as `TERM`, `INT` or `USR1`", args.stop_signal);
         return Err(ModuleError::at(&args.name, message));
     }
-    if signal == "TERM" && args.stop_timeout == TimeSpan::from_secs(10) {
+    let grace = args.stop_grace;
+    if grace.0 > args.stop_timeout.0 {
+        return Err(ModuleError::at(&args.name, "`stop_grace` is longer than `stop_timeout`"));
+    }
+    if signal == "TERM" && args.stop_timeout == TimeSpan::from_secs(10) && grace.0.is_zero() {
         return Ok(None);
     }
-    let limit = args.stop_timeout.0;
-    let limit = match limit.subsec_millis() {
-        0 => format!("{}s", limit.as_secs()),
-        _ => format!("{}ms", limit.as_millis()),
-    };
-    Ok(Some(format!("{signal}:{limit}")))
+    let mut stop = format!("{signal}:{}", time(args.stop_timeout));
+    if !grace.0.is_zero() {
+        stop.extend([":", &time(grace)]);
+    }
+    Ok(Some(stop))
+}
+
+fn time(span: TimeSpan) -> String {
+    match span.0.subsec_millis() {
+        0 => format!("{}s", span.0.as_secs()),
+        _ => format!("{}ms", span.0.as_millis()),
+    }
 }
 
 /// The step's environment, then the process's own, which wins.
@@ -174,6 +184,7 @@ mod tests {
             environment: IndexMap::new(),
             stop_signal: "TERM".to_owned(),
             stop_timeout: TimeSpan::from_secs(10),
+            stop_grace: TimeSpan::from_secs(0),
         }
     }
 
@@ -206,8 +217,9 @@ mod tests {
         args.environment = [("TZ".to_owned(), sp("CET".to_owned()))].into_iter().collect();
         args.stop_signal = "SIGWINCH".to_owned();
         args.stop_timeout = TimeSpan::from_millis(1500);
+        args.stop_grace = TimeSpan::from_millis(200);
         let script = compiled(&args).unwrap();
-        let words = "--stop WINCH:1500ms --ready tcp:80 --user www-data --env 'LANG=C' --env 'TZ=CET' \
+        let words = "--stop WINCH:1500ms:200ms --ready tcp:80 --user www-data --env 'LANG=C' --env 'TZ=CET' \
                      -- apachectl -D 'FOREGROUND; reboot'";
         assert_eq!(script.look.unwrap(), format!("process_is asleep httpd {words}"));
         assert_eq!(script.act, format!("process_asleep httpd {words}"));
@@ -250,6 +262,10 @@ mod tests {
         assert_eq!(
             refusal(&|args| args.stop_signal = "TERM 1".to_owned()),
             "`TERM 1` is not a signal such as `TERM`, `INT` or `USR1`"
+        );
+        assert_eq!(
+            refusal(&|args| args.stop_grace = TimeSpan::from_secs(11)),
+            "`stop_grace` is longer than `stop_timeout`"
         );
         let bad = |args: &mut ProcessArgs| {
             args.environment.insert("A-B".to_owned(), sp(String::new()));

@@ -70,6 +70,7 @@ impl Core {
             Operation::Reprotect => service.copy.why.clone(),
             _ => format!("{}: {}", service.verdict.as_str(), service.because),
         };
+        let dark = self.primary(name).filter(|_| service.verdict == Verdict::HostDown).cloned();
         let act = Act {
             act: self.next_act(),
             operation,
@@ -78,6 +79,7 @@ impl Core {
             because: because.clone(),
             leases: lease.into_iter().collect(),
             lighter_than,
+            dark: dark.into_iter().collect(),
         };
         service.act = Some(act.act);
         service.inquiry = None;

@@ -1,5 +1,7 @@
 //! What goes into the core and what comes out of it. Both are data: written down, they are a recording.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::happening::Told;
@@ -7,7 +9,7 @@ use super::looks::Ask;
 use super::sight::{LookId, Sight};
 use crate::plan::table::Table;
 use crate::plan::{LeaseFact, Operation, Request};
-use crate::site::id::{RunId, ServiceName};
+use crate::site::id::{HostName, RunId, ServiceName};
 
 /// Tells one act from another for as long as a monitor runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,6 +68,9 @@ pub struct Act {
     pub leases: Vec<(ServiceName, LeaseFact)>,
     /// No host may be chosen that is loaded more than this, per CPU.
     pub lighter_than: Option<f64>,
+    /// The hosts being left, where they are down to their kernels.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dark: BTreeSet<HostName>,
 }
 
 impl Act {
@@ -79,6 +84,7 @@ impl Act {
             because: because.to_owned(),
             leases: Vec::new(),
             lighter_than: None,
+            dark: BTreeSet::new(),
         }
     }
 
@@ -91,6 +97,7 @@ impl Act {
             services: self.services.clone(),
             leases: self.leases.iter().cloned().collect(),
             lighter_than: self.lighter_than,
+            dark: self.dark.clone(),
             ..Request::bare(self.operation, self.services[0].clone())
         }
     }

@@ -171,6 +171,11 @@ impl Happening {
         }
     }
 
+    /// Whether it says who leads.
+    pub fn is_of_leading(&self) -> bool {
+        matches!(self, Self::Leads { .. } | Self::StandsBy { .. } | Self::StepsDown {})
+    }
+
     /// The services it is about.
     pub fn services(&self) -> Vec<&ServiceName> {
         match self {

@@ -91,6 +91,7 @@ impl Choice {
             weight: &|host| composer.planner.extras(host).weight,
             require: &require,
             prefer: &prefer,
+            runs: &|host, program| composer.planner.runs(composer.service(), host, program),
             evaluate: &evaluate,
         });
         let chosen = table.chosen.clone();

@@ -78,6 +78,7 @@ impl Composer<'_> {
         let mut gate = Gate::none();
         for way in quick {
             let ends = match way.evidence {
+                EvidenceKind::Released if self.planner.request.dark.contains(from) => Vec::new(),
                 EvidenceKind::Released if self.facts(from).is_none() => vec![self.patience(&way.steps)],
                 _ => way.steps.clone(),
             };

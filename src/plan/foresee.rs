@@ -1,5 +1,5 @@
 //! What a service would need of a host, whatever operation comes: its steps rendered for that host, without a plan.
-//! Called by `doctor`; decides nothing.
+//! Called by `doctor` and by placement; decides nothing.
 
 use super::{PlanError, Planner, StepRef};
 use crate::module::Script;
@@ -36,5 +36,14 @@ impl Planner<'_> {
             playbook.phase(*phase).iter().filter_map(|step| composer.foresee(host, *phase, step).transpose())
         });
         Ok(steps.collect())
+    }
+
+    /// Whether a step of the service would run this program on that host. A step that cannot be rendered may.
+    pub(super) fn runs(&self, service: &ServiceName, host: &HostName, program: &str) -> bool {
+        let Ok(steps) = self.foresee(service, host) else { return true };
+        steps.iter().any(|step| match step {
+            Ok(step) => step.script.iter().any(|script| script.programs.iter().any(|one| one == program)),
+            Err(_) => true,
+        })
     }
 }

@@ -35,6 +35,8 @@ pub struct Question<'a> {
     pub weight: &'a dyn Fn(&HostName) -> f64,
     pub require: &'a [String],
     pub prefer: &'a [Wish],
+    /// Whether a step of the service would run this program on that host.
+    pub runs: &'a dyn Fn(&HostName, &str) -> bool,
     /// Evaluates an expression with this host as `host` and its facts as `facts`.
     pub evaluate: &'a dyn Fn(&HostName, &str) -> Result<Answer, String>,
 }
@@ -95,7 +97,7 @@ impl Question<'_> {
             Some(Err(detail)) => return Err(Rejection::Unreachable { detail: detail.clone() }),
             None => return Err(Rejection::Unreachable { detail: "was not asked".to_owned() }),
         };
-        if let Some(program) = facts.missing.first() {
+        if let Some(program) = facts.missing.iter().find(|program| (self.runs)(host, program)) {
             return Err(Rejection::MissingProgram { program: program.clone() });
         }
         for expression in self.require {
@@ -208,6 +210,7 @@ mod tests {
             weight: &|host| if host.as_str() == "h9" { 0.5 } else { 0.0 },
             require: &[],
             prefer: &[],
+            runs: &|_, program| program == "ours",
             evaluate: &|_, _| Err("no expressions here".to_owned()),
         })
     }
@@ -240,6 +243,17 @@ mod tests {
     fn the_host_with_the_sleeping_copy_wins() {
         let table = ask(&facts(&[("h1", 0.0), ("h2", 0.0)]), &[], Some("h2"));
         assert_eq!(table.chosen, Some(host("h2")));
+    }
+
+    #[test]
+    fn only_what_the_service_itself_runs_must_be_there() {
+        let mut facts = facts(&[("h1", 0.0), ("h2", 0.0)]);
+        facts.get_mut(&host("h1")).unwrap().as_mut().unwrap().missing = vec!["theirs".into(), "ours".into()];
+        facts.get_mut(&host("h2")).unwrap().as_mut().unwrap().missing = vec!["theirs".into()];
+        let table = ask(&facts, &[], None);
+        assert_eq!(table.chosen, Some(host("h2")));
+        let rejected = Rejection::MissingProgram { program: "ours".to_owned() };
+        assert_eq!(table.candidates[0].rejected, Some(rejected));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Makes a [`Plan`] out of a site, the scheduling table, fresh facts and a request. The only entry to planning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -37,6 +37,9 @@ pub struct Request {
     pub excluded: BTreeMap<HostName, String>,
     /// No new primary may have more load per CPU than this: an overloaded host is not left for a busier one.
     pub lighter_than: Option<f64>,
+    /// Hosts of which a monitor has just seen that not even their kernels answer anybody: they are fenced without
+    /// waiting for a word of theirs.
+    pub dark: BTreeSet<HostName>,
 }
 
 impl Request {
@@ -54,6 +57,7 @@ impl Request {
             leases: BTreeMap::new(),
             excluded: BTreeMap::new(),
             lighter_than: None,
+            dark: BTreeSet::new(),
         }
     }
 }

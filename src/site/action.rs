@@ -209,10 +209,17 @@ pub struct ProcessArgs {
     /// How long it may take to stop before it is killed.
     #[serde(default = "ten_seconds")]
     pub stop_timeout: TimeSpan,
+    /// How long what the first process leaves behind may go on by itself before it is asked to stop, too.
+    #[serde(default = "no_time")]
+    pub stop_grace: TimeSpan,
 }
 
 fn term() -> String {
     "TERM".to_owned()
+}
+
+fn no_time() -> TimeSpan {
+    TimeSpan::from_secs(0)
 }
 
 fn ten_seconds() -> TimeSpan {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
+use crate::monitor::Told;
 use crate::monitor::view::View;
-use crate::monitor::{Happening, Told};
 use crate::plan::status::{HostStatus, ServiceStatus, Status};
 use crate::report::board::Board;
 use crate::report::watch::WatchReport;
@@ -108,8 +108,7 @@ impl WatchReport for Publish {
         self.shown.board.told(told);
         self.left = None;
         // Who leads is known at once, before there is a picture.
-        if matches!(told.what, Happening::Leads { .. } | Happening::StandsBy { .. } | Happening::StepsDown {})
-        {
+        if told.what.is_of_leading() {
             self.leave();
         }
     }

@@ -17,7 +17,7 @@ fn writing(hosts: u8, fence: FenceKind) -> Option<World> {
     Some(world)
 }
 
-fn power(world: &World, host: &str) -> Power {
+pub fn power(world: &World, host: &str) -> Power {
     let status = world.lab.status();
     status.hosts.into_iter().find(|one| one.host.as_str() == host).unwrap().power
 }
@@ -33,7 +33,7 @@ fn agent(world: &World, lines: &str) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
-fn last_journal(world: &World) -> String {
+pub fn last_journal(world: &World) -> String {
     let runs = std::fs::read_dir(world.root().join(".reveille/runs")).unwrap();
     let last = runs.map(|entry| entry.unwrap().path()).max().unwrap();
     std::fs::read_to_string(last).unwrap()

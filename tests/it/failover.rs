@@ -8,7 +8,7 @@ use reveille::lab::Cut;
 use crate::world::World;
 
 /// The changes a recap counts, over all hosts.
-fn changes(recap: &str) -> u32 {
+pub fn changes(recap: &str) -> u32 {
     let counts = recap.split_whitespace().filter_map(|word| word.strip_prefix("changed="));
     counts.map(|count| count.parse::<u32>().unwrap()).sum()
 }

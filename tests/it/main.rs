@@ -3,22 +3,26 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod check;
+mod dns;
 mod docs;
 mod doctor;
 mod drill;
 mod evidence;
+mod examples;
 mod failover;
 mod inventory;
 mod lab;
 mod language;
 mod layers;
 mod leases;
+mod mail;
 mod modules;
 mod monitor_service;
 mod monitors;
 mod planning;
 mod process;
 mod schema;
+mod shipped;
 mod transport;
 mod watch;
 mod web;

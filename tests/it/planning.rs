@@ -135,6 +135,17 @@ fn a_fence_comes_last_and_a_silent_host_gets_a_moment_to_release() {
 }
 
 #[test]
+fn a_host_that_a_monitor_saw_dark_is_fenced_at_once() {
+    let bench = Bench::new("data: shared-write", IPMI);
+    let mut planner = bench.planner(Operation::Failover);
+    planner.request.dark = [host("h1")].into();
+    let plan = planner.plan().unwrap();
+    assert_eq!(ends(step(&plan, "db/-/evidence.fence-h1")), [""; 0]);
+    assert_eq!(ways(&plan).iter().map(|way| way.evidence).collect::<Vec<_>>(), [Released, Fenced]);
+    assert!(plan.steps.iter().any(|step| step.id.0 == "db/h1/release.release"), "it is asked all the same");
+}
+
+#[test]
 fn a_host_that_answers_is_fenced_only_when_its_release_has_failed() {
     let mut bench = Bench::new("data: shared-write", IPMI);
     bench.facts.insert(host("h1"), Ok(answers(Role::Primary)));

@@ -349,6 +349,29 @@ fn who_will_not_stop_is_killed_in_time() {
     }
 }
 
+/// A first process that goes at once, one that begins a piece of work after the other, and the piece it is at.
+#[test]
+fn work_under_way_is_finished_and_no_more_is_begun() {
+    for (grace, finished) in [("", false), (":5s", true)] {
+        for world in World::each() {
+            let work = world.root.path().join("work");
+            let (file, piece) = (work.display(), "select undef, undef, undef, 0.3; print qq(ended\\n)");
+            world.run(&format!(
+                "process_asleep s --ready 'file:{file}' --stop TERM:9s{grace} -- sh -c \
+                 '(while :; do (echo begun; exec perl -e \"{piece}\"); done) >>{file} & wait'",
+            ));
+            world.run("process_awake s");
+            let begun = Instant::now();
+            world.run("process_absent s");
+            assert!(begun.elapsed() < Duration::from_secs(4), "the grace is not waited for in vain");
+            assert_eq!(world.living(), Vec::<u32>::new());
+            let said = fs::read_to_string(&work).unwrap();
+            let count = |word| said.lines().filter(|line| *line == word).count();
+            assert_eq!(count("begun") == count("ended"), finished, "{said}");
+        }
+    }
+}
+
 #[test]
 fn an_end_before_ready_fails_with_the_last_words() {
     for world in World::each() {

@@ -153,6 +153,17 @@ impl Asker {
     }
 }
 
+/// A playbook whose service may be moved as often as a test wants, and is by nothing but the test.
+pub fn eager(playbook: &str) -> String {
+    playbook
+        .replace("hold_down: 10m, max_per_day: 6", "hold_down: 0s, max_per_day: 1000")
+        // All hosts of a lab have the load of the machine.
+        .replace("load_per_cpu: 4.0", "load_per_cpu: 4000.0")
+        // A busy machine answers late.
+        .replace("timeout: 500ms, confirm", "timeout: 900ms, confirm")
+        .replace("above: 150ms }, for: 1", "above: 3s }, for: 3")
+}
+
 impl World {
     /// `web` deployed, free to move as often as a test wants, with this done to its playbook.
     pub fn to_watch(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
@@ -164,13 +175,7 @@ impl World {
     /// The same, not deployed.
     pub fn free(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
         let world = Self::new(hosts)?;
-        let playbook = world.read("playbooks/web.yml");
-        let playbook = playbook
-            .replace("hold_down: 10m, max_per_day: 6", "hold_down: 0s, max_per_day: 1000")
-            // All hosts of a lab have the load of the machine.
-            .replace("load_per_cpu: 4.0", "load_per_cpu: 4000.0")
-            // A busy machine answers late.
-            .replace("timeout: 500ms, confirm", "timeout: 900ms, confirm");
+        let playbook = eager(&world.read("playbooks/web.yml"));
         world.write("playbooks/web.yml", &change(playbook));
         Some(world)
     }

@@ -45,10 +45,11 @@ STAT
   case ${group:-$has_gid} in "$has_gid" | "$has_group") ;; *) return 1 ;; esac
 }
 
-# file_dress PATH: owner before mode, since changing the owner clears set-user-ID.
+# file_dress PATH: owner before mode, since changing the owner clears set-user-ID. Of a directory, a GNU chmod takes the
+# set-group-ID that it got from its parent only when told so with five digits.
 file_dress() {
   [ -z "$owner$group" ] || chown -- "$owner${group:+:$group}" "$1" || return
-  [ -z "$mode" ] || chmod -- "$mode" "$1"
+  [ -z "$mode" ] || chmod -- "0000$mode" "$1"
 }
 
 # file_is file|directory|link|absent|touch PATH [OPTIONS]: 0 if so, 10 if not.

@@ -146,6 +146,13 @@ KEPT
 # it. Reads only; a dead file server costs two seconds.
 mount_answers() (
     mount_options '' --src "$@"
+    case $type in
+        sshfs | *.sshfs)
+            server=${src%%:*}
+            mount_listens "$src" 22 "${server##*@}"
+            exit
+            ;;
+    esac
     case $src in
         UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=*)
             findfs "$src" >/dev/null 2>&1 || mount_fail "no device has $src"

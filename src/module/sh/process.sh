@@ -2,7 +2,7 @@
 # Needs guard.sh, undo.sh, record.sh, tree.sh, start.sh and ready.sh. Each entry point runs in a shell of its own.
 # shellcheck shell=sh disable=SC2154,SC2034 # variables are shared with these files
 #
-# WORDS are: [--method M] [--ready CHECK] [--stop SIGNAL:TIME] [--user U] [--chdir D] [--env K=V]... [-- PROGRAM ARG...]
+# WORDS are: [--method M] [--ready CHECK] [--stop SIGNAL:TIME[:GRACE]] [--user U] [--chdir D] [--env K=V]... [-- PROGRAM ARG...]
 # The same words are the same process: a sleeping copy that was started by others is replaced.
 
 # process_is asleep|awake|absent NAME [WORDS]: exit 0, or 10 when something has to be done.
@@ -40,7 +40,7 @@ process_awake() {
   esac
 }
 
-# process_absent NAME [--stop SIGNAL:TIME]: nothing of it is left. How it was started stays known.
+# process_absent NAME [--stop SIGNAL:TIME[:GRACE]]: nothing of it is left. How it was started stays known.
 process_absent() {
   process_begin absent "$@"
   process_stop
@@ -156,12 +156,18 @@ process_stop() {
   stop_said=$stop
   eval "process_settings $launch"
   stop=${stop_said:-${stop:-TERM:10s}}
-  stop_limit=${stop#*:}
-  case $stop_limit in
-    *ms) stop_limit=$((${stop_limit%ms} / 10)) ;;
-    *) stop_limit=$((${stop_limit%s} * 100)) ;;
+  stop=$stop:0s stop_times=${stop#*:} stop_grace=${stop_times#*:}
+  process_hundredths "${stop_grace%%:*}" && stop_grace=$hundredths
+  process_hundredths "${stop_times%%:*}"
+  tree_end "${stop%%:*}" "$hundredths" "$stop_grace" && rm -f "$dir/record" && state=absent pid='' start=''
+}
+
+# process_hundredths TIME: sets hundredths, of a second.
+process_hundredths() {
+  case $1 in
+    *ms) hundredths=$((${1%ms} / 10)) ;;
+    *) hundredths=$((${1%s} * 100)) ;;
   esac
-  tree_end "${stop%%:*}" "$stop_limit" && rm -f "$dir/record" && state=absent pid='' start=''
 }
 
 process_keep_launch() {

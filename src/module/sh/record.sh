@@ -8,7 +8,7 @@
 # `pid` leads its own session and process group, so it is the session's and the group's number too.
 # shellcheck shell=sh disable=SC2154,SC2034 # variables are shared with the files named above
 
-# stat_read PID: sets stat_state and stat_start (ticks after boot; tells a pid from a later one of the same number).
+# stat_read PID: sets stat_state, stat_parent and stat_start (ticks after boot; tells a pid from a later one of the same number).
 # Fails when there is no such process. proc(5); the name in parentheses may hold spaces, `)` and newlines.
 stat_read() {
   stat_line=
@@ -16,7 +16,7 @@ stat_read() {
   [ -n "$stat_line" ] || return 1
   # shellcheck disable=SC2086 # the fields after the name are numbers and one letter
   set -- ${stat_line##*) }
-  stat_state=$1 stat_start=${20}
+  stat_state=$1 stat_parent=$2 stat_start=${20}
 }
 
 # record_read DIR: sets the record's variables; fails when there is none.

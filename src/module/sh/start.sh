@@ -49,7 +49,7 @@ start_spawn() {
   pid=$(setsid -f sh -c "$start_child" start "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&-)
   # A setsid without -f does not return; in the background, the program starts with SIGINT and SIGQUIT ignored.
   [ -n "$pid" ] || pid=$(setsid sh -c "$start_child" start "$@" 2>/dev/null 6>>"$dir/log" 5>&- 8>&- 9>&- &)
-  start_record && start_traps && echo go >&5
+  start_traps && start_record && echo go >&5
   start_status=$?
   exec 5>&- 7<&-
   unset REVEILLE_PROCESS

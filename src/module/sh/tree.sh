@@ -194,25 +194,42 @@ tree_gone() {
   [ -z "$tree" ]
 }
 
-# tree_end SIGNAL LIMIT: asks the first process to stop, then what it leaves behind, and kills all that is left after LIMIT
-# hundredths of a second.
+# tree_end SIGNAL LIMIT GRACE: asks the first process to stop, then, after GRACE, what it leaves behind, and kills all that
+# is left after LIMIT. Both in hundredths of a second.
 tree_end() {
   guard_clock
-  tree_limit=$((guard_now + $2)) tree_asked=''
-  record_alive && kill "-$1" "$pid" && tree_asked=$pid
+  tree_limit=$((guard_now + $2)) tree_grace=$((guard_now + $3)) tree_asked=' '
+  record_alive && kill "-$1" "$pid"
   tree_thaw 2>/dev/null
   until tree_gone; do
     tree_continue
-    if [ "$tree_asked" != all ] && ! record_alive; then
-      # shellcheck disable=SC2086 # a list of pids
-      kill "-$1" $tree 2>/dev/null
-      tree_asked=all
-    fi
     guard_clock
     [ "$guard_now" -lt "$tree_limit" ] || break
+    if [ "$tree_asked" != all ] && ! record_alive; then tree_ask_rest "$1"; fi
     nap
   done
   tree_kill
+}
+
+# tree_ask_rest SIGNAL: whoever has children only waits for what these do, and would begin more: it is asked at once. The
+# others may bring to an end what they are about, until the grace is over.
+tree_ask_rest() {
+  if [ "$guard_now" -ge "$tree_grace" ]; then
+    # shellcheck disable=SC2086 # a list of pids
+    kill "-$1" $tree 2>/dev/null
+    tree_asked=all
+    return
+  fi
+  tree_parents=' '
+  for tree_pid in $tree; do
+    ! stat_read "$tree_pid" || tree_parents="$tree_parents$stat_parent "
+  done
+  for tree_pid in $tree; do
+    case $tree_asked in *" $tree_pid "*) continue ;; esac
+    case $tree_parents in
+      *" $tree_pid "*) kill "-$1" "$tree_pid" 2>/dev/null; tree_asked="$tree_asked$tree_pid " ;;
+    esac
+  done
 }
 
 # Ends everything, again and again until nothing is left: something may have been born in between.

@@ -127,9 +127,13 @@ impl Stage {
             copy(Path::new(folder), &site.path().join(folder));
         }
         fs::create_dir(site.path().join("inventory")).unwrap();
-        for file in ["reveille.yml", "inventory/hosts.yml", "playbooks/web.yml"] {
-            let text = fs::read_to_string(file).unwrap();
-            fs::write(site.path().join(file), text.replace(NET, &net)).unwrap();
+        for file in ["reveille.yml", "inventory/hosts.yml"] {
+            fs::copy(file, site.path().join(file)).unwrap();
+        }
+        for playbook in fs::read_dir(site.path().join("playbooks")).unwrap() {
+            let file = playbook.unwrap().path();
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(file, text.replace(NET, &net)).unwrap();
         }
         Self { site, lab, net }
     }

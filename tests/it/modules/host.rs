@@ -107,6 +107,20 @@ fn what_is_in_the_way_is_not_run_over() {
 }
 
 #[test]
+fn a_folder_below_a_set_group_id_folder_has_the_mode_that_was_asked_for() {
+    each_line_succeeds(
+        r"
+        mkdir /srv/parent; chmod 2755 /srv/parent
+        file_make directory /srv/parent/d --mode 755
+        file_is directory /srv/parent/d --mode 755
+        file_make directory /srv/parent/d --mode 2750
+        file_is directory /srv/parent/d --mode 2750
+        file_back /srv/parent/d
+        ",
+    );
+}
+
+#[test]
 fn a_mount_point_that_is_taken_is_not_covered() {
     each_line_succeeds(
         r"
