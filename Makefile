@@ -6,13 +6,14 @@ BIN := target/release/reveille
 PACKAGES := openssh-server openssh-client apache2 curl iproute2 iputils-arping iputils-ping nftables \
             systemd-container util-linux procps bind9 bind9-dnsutils sendmail-bin sendmail-cf redis-server rsync sshfs
 
-.PHONY: help demo test unit lint bench bench-watch book build deps clean
+.PHONY: help demo test unit lint bench bench-watch tables book build deps clean
 
 help:
 	@echo 'make demo    a real failover between real hosts on this machine (root)'
 	@echo 'make test    format, lints and every test; lab tests run when root'
 	@echo 'make bench   timings beside Ansible, as ratios (root)'
 	@echo 'make bench-watch  the outage a client sees, beside keepalived (root)'
+	@echo 'make tables  drills of the shipped services, and the results chapter; hours (root); QUICK=1: minutes'
 	@echo 'make book    the manual as HTML in book/book'
 
 demo: deps build
@@ -34,6 +35,9 @@ bench: deps build
 bench-watch: deps build
 	@tests/deps.sh keepalived jq
 	benches/watch.sh $(BIN)
+
+tables: deps build
+	benches/tables.sh $(BIN)
 
 book:
 	tests/tool.sh mdbook 0.5.4 --no-default-features --features search

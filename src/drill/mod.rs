@@ -30,6 +30,7 @@ mod round;
 mod run;
 mod stage;
 pub mod tables;
+mod takeover;
 pub mod text;
 mod wait;
 mod watcher;

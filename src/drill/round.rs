@@ -15,29 +15,28 @@ use super::figures::{Figures, Seen};
 use super::machine::load;
 use super::record::Round;
 use super::stage::Stage;
+use super::takeover::Takeover;
 use super::wait::{Stop, seconds};
-use super::watcher::{Heard, Said, Watcher};
-use crate::engine::event::EventKind;
+use super::watcher::Watcher;
 use crate::lab::Lab;
+use crate::monitor::Target;
 use crate::monitor::verdict::Verdict;
 use crate::monitor::view::View;
-use crate::monitor::{Happening, Target};
-use crate::plan::Operation;
 use crate::plan::table::ServiceState;
-use crate::site::action::Action;
 use crate::site::id::HostName;
 
 /// How long a takeover may take, beside the looks it needs.
-const TAKEOVER: Duration = Duration::from_mins(1);
+pub(super) const TAKEOVER: Duration = Duration::from_mins(1);
 /// How long it may take until all is well again, beside the looks that needs.
 const RECOVERY: Duration = Duration::from_secs(90);
 /// What the meter needs to start.
 const LEAD: Duration = Duration::from_millis(900);
 /// The client goes on asking after it is served again.
 const AFTERWARDS: Duration = Duration::from_millis(300);
-/// The wall clock may be slewed meanwhile, but not set.
-const CLOCK_TOLERANCE_S: f64 = 0.002;
-const LISTEN: Duration = Duration::from_millis(20);
+/// The wall clock may be slewed meanwhile (by 500 ppm at most: adjtimex(2)), but not set.
+const CLOCK_TOLERANCE_S: f64 = 0.005;
+const CLOCK_SLEW: f64 = 0.001;
+pub(super) const LISTEN: Duration = Duration::from_millis(20);
 
 /// What rounds of a cell are made with.
 pub(super) struct Rounds<'a> {
@@ -49,17 +48,6 @@ pub(super) struct Rounds<'a> {
     pub stop: Stop<'a>,
     /// Receives a line for each thing worth knowing.
     pub note: &'a (dyn Fn(&str) + Sync),
-}
-
-/// What the monitor said of a takeover.
-#[derive(Debug, Default)]
-struct Takeover {
-    began: Option<(Timestamp, String)>,
-    /// When the new primary had the service address.
-    claimed: Option<Timestamp>,
-    to: Option<HostName>,
-    ended: bool,
-    failed: Option<String>,
 }
 
 impl Rounds<'_> {
@@ -87,7 +75,8 @@ impl Rounds<'_> {
             let found_by = trouble.found_by(self.stage);
             let takeover = self.wait_for_takeover(at, &trouble)?;
             let (seen, failed) = self.wait_for_client(client, at, struck, &takeover, &trouble)?;
-            if (seconds(at, Timestamp::now()) - clock.elapsed().as_secs_f64()).abs() > CLOCK_TOLERANCE_S {
+            let (by_wall, elapsed) = (seconds(at, Timestamp::now()), clock.elapsed().as_secs_f64());
+            if (by_wall - elapsed).abs() > CLOCK_TOLERANCE_S + elapsed * CLOCK_SLEW {
                 bail!("the clock of this machine was set during a round");
             }
             let figures = figures(at, struck, &takeover, &trouble, &seen).filter(|_| failed.is_none());
@@ -185,79 +174,6 @@ impl Rounds<'_> {
             }
         }
         Ok(acted)
-    }
-
-    /// When, by the monitor's word, and why a takeover of the service begins.
-    fn began(&self, heard: &Heard) -> Option<(Timestamp, String)> {
-        let Said::Told(told) = &heard.what else { return None };
-        let Happening::Began { services, operation, because } = &told.what else { return None };
-        let takes_over = matches!(operation, Operation::Failover | Operation::Switchover);
-        let at = Timestamp::from_millisecond(i64::try_from(told.at_ms).ok()?).ok()?;
-        (takes_over && services.contains(&self.cell.service)).then(|| (at, because.clone()))
-    }
-
-    /// Listens until a takeover has ended, well or not, or must be given up.
-    fn wait_for_takeover(&mut self, at: Timestamp, trouble: &Trouble) -> Result<Takeover> {
-        let interval = self.cell.interval.as_millis().max(1000);
-        let patience = TAKEOVER + Duration::from_millis(interval * u64::from(trouble.looks + 1));
-        let end = Instant::now() + patience;
-        let mut takeover = Takeover::default();
-        while !takeover.ended {
-            self.stop.check()?;
-            if Instant::now() > end {
-                let what =
-                    if takeover.began.is_some() { "the takeover did not end" } else { "nobody took over" };
-                takeover.failed = Some(format!("{what} within {} s", patience.as_secs()));
-                break;
-            }
-            if let Some(heard) = self.watcher.next(LISTEN)? {
-                self.hear(&mut takeover, &heard, at);
-            }
-        }
-        Ok(takeover)
-    }
-
-    fn hear(&self, takeover: &mut Takeover, heard: &Heard, at: Timestamp) {
-        if let Some((began, because)) = self.began(heard)
-            && takeover.began.is_none()
-            // It says so in whole milliseconds.
-            && began.as_millisecond() >= at.as_millisecond()
-        {
-            takeover.began = Some((began, because));
-        }
-        if takeover.began.is_none() {
-            return;
-        }
-        match &heard.what {
-            Said::Run(event) => {
-                if let EventKind::StepEnded { step, .. } = &event.kind
-                    && step.stage() == "ifconfig"
-                    && self.brings_address_up(step.id())
-                {
-                    takeover.claimed = takeover.claimed.max(Some(heard.at));
-                    takeover.to = step.host();
-                }
-            }
-            Said::Told(told) => match &told.what {
-                Happening::Moved { service, operation, primary, .. }
-                    if *service == self.cell.service && *operation != Operation::Reprotect =>
-                {
-                    takeover.to.clone_from(primary);
-                    takeover.ended = true;
-                }
-                Happening::Failed { services, because, .. } if services.contains(&self.cell.service) => {
-                    takeover.failed = Some(because.clone());
-                    takeover.ended = true;
-                }
-                _ => {}
-            },
-        }
-    }
-
-    fn brings_address_up(&self, id: &str) -> bool {
-        let steps = self.stage.playbook().ifconfig.iter();
-        let mut addresses = steps.filter(|step| matches!(step.action.value, Action::Address(_)));
-        addresses.any(|step| step.id.as_str() == id)
     }
 
     /// Waits until the client is served again, and ends it. Says what it saw, or why there is nothing to measure.

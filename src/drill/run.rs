@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::cell::{Cell, Fault};
-use super::fault;
 use super::instants::phases;
 use super::machine::versions;
 use super::overload::Way;
@@ -15,6 +14,7 @@ use super::round::Rounds;
 use super::stage::{Props, Stage};
 use super::wait::Stop;
 use super::watcher::Watcher;
+use super::{Interrupted, fault};
 use crate::lab::Lab;
 use crate::site::Site;
 use crate::site::id::ServiceName;
@@ -84,26 +84,47 @@ impl Drill<'_> {
     }
 
     fn cell(&mut self, stage: &Stage, cell: &Cell) -> Result<()> {
-        let phases = phases(self.document.seed.unwrap_or_default(), cell, self.document.wanted.rounds);
         let mut watcher = Watcher::start(stage, cell.interval)?;
         for number in self.document.missing(cell) {
-            let mut rounds = Rounds {
-                lab: self.subject.lab,
-                stage,
-                watcher: &mut watcher,
-                program: &self.subject.program,
-                cell,
-                stop: Stop(self.subject.stop),
-                note: self.subject.note,
-            };
-            let phase = phases[number as usize - 1];
-            let round = rounds.round(number, phase).with_context(|| format!("{cell}, round {number}"))?;
+            let mut made = self.round(stage, cell, &mut watcher, number);
+            if let Err(error) = &made
+                && error.downcast_ref::<Interrupted>().is_none()
+            {
+                // Once: in hours, a machine has its moments.
+                (self.subject.note)(&format!("{error:#}: the service is set up anew"));
+                watcher.stop();
+                self.set_up_anew(stage)?;
+                watcher = Watcher::start(stage, cell.interval)?;
+                made = self.round(stage, cell, &mut watcher, number);
+            }
+            let round = made?;
             (self.subject.note)(&line(cell, &round, self.document.wanted.rounds));
             self.document.rounds.push(round);
             self.save()?;
         }
         watcher.stop();
         Ok(())
+    }
+
+    fn round(&self, stage: &Stage, cell: &Cell, watcher: &mut Watcher, number: u32) -> Result<Round> {
+        let phases = phases(self.document.seed.unwrap_or_default(), cell, self.document.wanted.rounds);
+        let mut rounds = Rounds {
+            lab: self.subject.lab,
+            stage,
+            watcher,
+            program: &self.subject.program,
+            cell,
+            stop: Stop(self.subject.stop),
+            note: self.subject.note,
+        };
+        let round = rounds.round(number, phases[number as usize - 1]);
+        round.with_context(|| format!("{cell}, round {number}"))
+    }
+
+    fn set_up_anew(&self, stage: &Stage) -> Result<()> {
+        self.bring_all_back()?;
+        stage.teardown()?;
+        stage.deploy()
     }
 
     fn bring_all_back(&self) -> Result<()> {

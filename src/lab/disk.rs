@@ -44,6 +44,12 @@ const HIDDEN: [(&str, u32); 8] = [
     ("/run", 0o755),
 ];
 
+/// Whether hosts do not see what lies there on this machine. Two folders are mounted anew when a host is powered on.
+pub(super) fn hides(path: &Path) -> bool {
+    let hidden = HIDDEN.iter().map(|(folder, _)| *folder).chain(["/tmp", "/dev"]);
+    hidden.into_iter().any(|folder| path.starts_with(folder))
+}
+
 /// Folders whose links start services at boot. Hidden, so that a host starts nothing of itself but sshd.
 const AUTOSTART: [&str; 10] = [
     "/etc/systemd/system/multi-user.target.wants",

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
-use super::inventory;
 use super::ssh_keys::user_key;
 use super::state::State;
+use super::{disk, inventory};
 
 /// Below the shared folder, here and on the hosts.
 const HOME: &str = "reveille";
@@ -47,10 +47,14 @@ fn share_keys(state: &State, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The hosts have this machine's files: a link will do.
+/// The hosts have most of this machine's files: a link will do, unless the program lies where they have their own.
 fn share_program(program: &Path, folder: &Path) -> Result<()> {
     fresh(folder)?;
-    symlink(program, folder.join("reveille")).with_context(|| cannot("link to", program))
+    let shared = folder.join("reveille");
+    if disk::hides(program) {
+        return fs::copy(program, shared).map(drop).with_context(|| cannot("copy", program));
+    }
+    symlink(program, shared).with_context(|| cannot("link to", program))
 }
 
 /// The user's settings, with the store beside the site and the inventory of the hosts. JSON is YAML too.
