@@ -25,6 +25,8 @@ pub struct Board {
     pub tally: Tally,
     /// Who leads, and whether that is us.
     pub monitor: Option<(MonitorStatus, bool)>,
+    /// The picture was made since that was said.
+    pub pictured: bool,
 }
 
 /// How something is, at a glance.
@@ -62,6 +64,7 @@ impl Board {
 
     pub fn view(&mut self, view: &View) {
         self.view = Some(view.clone());
+        self.pictured = true;
     }
 
     fn follow(&mut self, told: &Told) {
@@ -77,6 +80,7 @@ impl Board {
         let since = i64::try_from(told.at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         let since = since.unwrap_or_default().to_string();
         self.monitor = Some((MonitorStatus { leader: leader.clone(), since }, us));
+        self.pictured = false;
     }
 
     pub fn services(&self) -> &[ServiceView] {

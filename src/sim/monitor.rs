@@ -116,7 +116,7 @@ impl Monitor {
                 return;
             }
             if lease.instead_of().is_some() {
-                self.new_epochs().await;
+                self.new_epochs(&facts).await;
             }
             self.see_to_open_runs(lease).await;
             let Ok(table) = self.store.load().await else { return };
@@ -151,11 +151,12 @@ impl Monitor {
     }
 
     /// Whoever led before may only be asleep: its epochs are over from now on.
-    async fn new_epochs(&self) {
+    async fn new_epochs(&self, facts: &SiteFacts) {
         let Ok(open) = recover::open_runs(&self.store) else { return };
         let _ = update(&self.store, |table| recover::raise_epochs(table, &open)).await;
         let Ok(table) = self.store.load().await else { return };
-        join_all(self.made.hosts.iter().map(|host| self.eyes.push_epochs(host, &table))).await;
+        let heard = self.made.hosts.iter().filter(|host| facts.get(*host).is_some_and(Result::is_ok));
+        join_all(heard.map(|host| self.eyes.push_epochs(host, &table))).await;
     }
 
     async fn see_to_open_runs(&self, lease: &Lease) {

@@ -1,6 +1,7 @@
 //! Does what the core decided: plans with the facts at hand, runs the plan, tries the next host if one fails.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -90,10 +91,15 @@ impl Field {
 
     /// Every host's own word, asked for now.
     pub async fn gather(&self) -> SiteFacts {
+        self.gather_within(self.site.settings.ssh.connect_timeout.0).await
+    }
+
+    /// The same, with less patience for hosts that are silent.
+    pub(super) async fn gather_within(&self, patience: Duration) -> SiteFacts {
         let question = Question {
             hosts: self.hosts.clone(),
             programs: self.wanted.programs.iter().cloned().collect(),
-            patience: self.site.settings.ssh.connect_timeout.0,
+            patience,
             ..Question::default()
         };
         gather::gather(&*self.transport, &question).await

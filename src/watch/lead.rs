@@ -28,6 +28,9 @@ use crate::store::{AcquireError, CommitError, Held, Holder, Keeper, Lease, Store
 /// The longest time after which who stands by asks for the lease again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
+/// How long a new leader waits for the word of hosts that are silent: it has a site to watch.
+const STOCK_TIME: Duration = Duration::from_secs(2);
+
 /// What a host gets to make a new epoch its own.
 const EPOCH_TIME: Duration = Duration::from_secs(3);
 
@@ -177,21 +180,24 @@ impl Watch {
 
     /// Table and hosts agree, nobody else's commands count, and nothing is half done.
     async fn take_stock(&self, lease: &Lease) -> Result<(), WatchError> {
-        let facts = self.field.gather().await;
+        let patience = self.field.site.settings.ssh.connect_timeout.0.min(STOCK_TIME);
+        let facts = self.field.gather_within(patience).await;
         update(&*self.field.store, |table| *table = reconcile(table, &facts)).await?;
         if lease.instead_of().is_some() {
-            self.new_epochs().await?;
+            self.new_epochs(&facts).await?;
         }
         self.see_to_open_runs(lease).await
     }
 
     /// Whoever led before may only be asleep. It acts in the epochs it knows; these are over from now on, in the table and
     /// on every host that can be reached.
-    async fn new_epochs(&self) -> Result<(), WatchError> {
+    async fn new_epochs(&self, facts: &SiteFacts) -> Result<(), WatchError> {
         let open = recover::open_runs(&*self.field.store)?;
         update(&*self.field.store, |table| recover::raise_epochs(table, &open)).await?;
         let table = self.field.table().await?;
-        join_all(self.config.hosts.iter().map(|host| self.push_epochs(host, &table))).await;
+        // Who is silent would only hold up the others; whoever reaches it next brings the new ones.
+        let heard = self.config.hosts.iter().filter(|host| facts.get(*host).is_some_and(Result::is_ok));
+        join_all(heard.map(|host| self.push_epochs(host, &table))).await;
         Ok(())
     }
 

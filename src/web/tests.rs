@@ -141,6 +141,19 @@ async fn one_monitor_is_the_leader() {
     assert!(tell(stands_by()).await.starts_with("HTTP/1.1 503 "));
 }
 
+#[tokio::test]
+async fn a_new_leader_may_take_its_time_before_its_first_picture() {
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
+    let (address, versions) = served(shown()).await;
+    let mut leads = Shown { at: long_ago, ..shown() };
+    leads.board.told(&sample::told(serde_json::json!({ "happening": "leads", "leader": "h1", "term": 4 })));
+    versions.send_replace(Arc::new(leads.clone()));
+    assert!(get(&address, "/leader").await.0.starts_with("HTTP/1.1 200 "));
+    leads.board.view(&sample::view());
+    versions.send_replace(Arc::new(leads));
+    assert!(get(&address, "/leader").await.0.starts_with("HTTP/1.1 503 "), "and then it must go on");
+}
+
 #[tokio::test(start_paused = true)]
 async fn clients_that_say_nothing_make_room() {
     let (address, _versions) = served(shown()).await;
