@@ -105,15 +105,13 @@ fn each_phase_twice_changes_nothing_the_second_time() {
     assert!(changes(&world.ok(&["deploy", "mail"]).out) > 0);
     world.is_protected_on("h1");
     assert_serves(&world);
-    let again = world.ok(&["deploy", "mail"]);
-    assert_eq!(changes(&again.out), 0, "{}\n{}", again.out, again.err);
+    world.unchanged(&["deploy", "mail"]);
     world.ok(&["teardown", "mail", "--yes"]);
     assert_eq!(world.holders(), [""; 0]);
     for host in ["h1", "h2"] {
         assert!(world.lab.sh(host, "pgrep sendmail").is_err(), "{host}");
     }
-    let again = world.ok(&["teardown", "mail", "--yes"]).out;
-    assert!(!again.contains("h1") && !again.contains("h2"), "there is nothing to be done on hosts: {again}");
+    world.unchanged(&["teardown", "mail", "--yes"]);
     assert_eq!(mailbox(&world).len(), 1, "mail outlives its servers");
 }
 
@@ -183,6 +181,25 @@ fn a_monitor_moves_it_off_whatever_happens_to_its_host() {
     wait_until("the queue is empty", || queued(&world) == 0);
     assert_delivered_once(&stuffed, &counted(exchange.got().into_iter().map(|(mark, _)| mark)));
     assert_eq!(watching.stop(), 0);
+}
+
+/// As after a host that died between the mailbox and the queue.
+#[test]
+fn what_is_delivered_again_is_in_the_mailbox_once() {
+    let Some(world) = deployed(2) else { return };
+    let deliver = |host: &str| {
+        let line = "printf 'X-Post: 1.1\\n' | runuser -u smmta -- /etc/mail/reveille/deliver alice Q1";
+        world.lab.sh(host, line).unwrap();
+    };
+    deliver("h1");
+    deliver("h2");
+    let once = counted(["1.1".to_owned()]);
+    assert_eq!(mailbox(&world), once);
+    // Its reader has seen it.
+    let folder = world.lab.shared("mail/boxes/alice");
+    fs::rename(folder.join("new/Q1"), folder.join("cur/Q1:2,S")).unwrap();
+    deliver("h2");
+    assert_eq!((mailbox(&world).len(), fs::read_dir(folder.join("tmp")).unwrap().count()), (0, 0));
 }
 
 #[test]
