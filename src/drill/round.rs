@@ -112,10 +112,13 @@ impl Rounds<'_> {
         let address = self.stage.address()?;
         let patience = RECOVERY + Duration::from_millis(self.cell.interval.as_millis() * 4);
         let (stage, lab, stop) = (self.stage, self.lab, self.stop);
+        let since = Timestamp::now().as_millisecond();
         let mut lacks = String::new();
         let settled = stop.until("all is well again", patience, || {
             *disturbed += self.acted_by_itself()?;
-            let view = stage.view().context("it left no picture yet");
+            // A picture of before, maybe of the monitor before, says nothing.
+            let view = stage.view().filter(|view| i64::try_from(view.at_ms).is_ok_and(|at| at >= since));
+            let view = view.context("the monitor has left no picture yet");
             let found = view.and_then(|view| well(&view)).and_then(|primary| {
                 alone(lab, &primary, address)?;
                 Ok(primary)

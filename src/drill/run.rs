@@ -99,8 +99,15 @@ impl Drill<'_> {
             }
             let round = made?;
             (self.subject.note)(&line(cell, &round, self.document.wanted.rounds));
+            let failed = round.failed.is_some();
             self.document.rounds.push(round);
             self.save()?;
+            if failed {
+                // What is left of it must not be the next round's.
+                watcher.stop();
+                self.set_up_anew(stage)?;
+                watcher = Watcher::start(stage, cell.interval)?;
+            }
         }
         watcher.stop();
         Ok(())
@@ -123,7 +130,17 @@ impl Drill<'_> {
 
     fn set_up_anew(&self, stage: &Stage) -> Result<()> {
         self.bring_all_back()?;
-        stage.teardown()?;
+        if stage.teardown().is_ok() {
+            stage.acknowledge()?;
+        } else {
+            // Nothing that a host remembers outlives its power; what is remembered of it must go too.
+            let lab = self.subject.lab;
+            for host in &lab.state().hosts {
+                lab.crash(host.name.as_str())?;
+                lab.boot(host.name.as_str())?;
+            }
+            stage.forget()?;
+        }
         stage.deploy()
     }
 

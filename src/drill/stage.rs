@@ -148,6 +148,22 @@ impl Stage {
         self.run(&["deploy", self.service.as_str(), "--yes", "--quiet"]).map(drop)
     }
 
+    /// Lets it be taken over again after a takeover that failed.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn acknowledge(&self) -> Result<()> {
+        self.run(&["ack", self.service.as_str(), "--quiet"]).map(drop)
+    }
+
+    /// Empties the store, where the hosts know nothing any more either.
+    ///
+    /// # Errors
+    /// It cannot be emptied.
+    pub fn forget(&self) -> Result<()> {
+        Ok(fs::remove_dir_all(self.root.join("store"))?)
+    }
+
     /// Takes it off again.
     ///
     /// # Errors

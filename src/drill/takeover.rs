@@ -23,6 +23,8 @@ pub(super) struct Takeover {
     pub claimed: Option<Timestamp>,
     pub to: Option<HostName>,
     pub ended: bool,
+    /// What stood in the way last.
+    held: Option<String>,
     pub failed: Option<String>,
 }
 
@@ -47,7 +49,8 @@ impl Rounds<'_> {
             if Instant::now() > end {
                 let what =
                     if takeover.began.is_some() { "the takeover did not end" } else { "nobody took over" };
-                takeover.failed = Some(format!("{what} within {} s", patience.as_secs()));
+                let held = takeover.held.take().map(|held| format!(": {held}")).unwrap_or_default();
+                takeover.failed = Some(format!("{what} within {} s{held}", patience.as_secs()));
                 break;
             }
             if let Some(heard) = self.watcher.next(LISTEN)? {
@@ -64,6 +67,12 @@ impl Rounds<'_> {
             && began.as_millisecond() >= at.as_millisecond()
         {
             takeover.began = Some((began, because));
+        }
+        if let Said::Told(told) = &heard.what
+            && let Happening::Held { service, because, .. } = &told.what
+            && *service == self.cell.service
+        {
+            takeover.held = Some(because.join("; "));
         }
         if takeover.began.is_none() {
             return;
