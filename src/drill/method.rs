@@ -25,7 +25,8 @@ const PARAGRAPHS: [&str; 8] = [
      real files in that queue; what was done is kept as `how`.",
     "Deterministic time: from the failure until the takeover starts, which is when the monitor says that a failover or \
      switchover begins; it says so in whole milliseconds, rounded down. An overload rule that must hold for N looks \
-     takes N - 1 intervals more, and is confirmed by one more look 0.1 s after the last. Hosts are looked at once per interval, but not more often than once a second.",
+     takes N - 1 intervals more, and is confirmed by one more look 0.1 s after the last. Hosts are looked at once per \
+     interval, but not more often than once a second.",
     "Migration time: from there until a client is served again. The client is the lab's meter in a network of its own: \
      an HTTP GET every 5 ms, a DNS question every 5 ms, or a mail client's dialogue up to the answer to EHLO every 20 ms, \
      each from a connection of its own and sent whatever became of the others. Served again is the end of the first good \

@@ -32,7 +32,7 @@ impl Site {
             .replace("hold_down: 10m, max_per_day: 6", "hold_down: 0s, max_per_day: 1000")
             .replace("load_per_cpu: 4.0", "load_per_cpu: 4000.0")
             .replace("timeout: 500ms, confirm", "timeout: 900ms, confirm")
-            .replace("above: 100ms", "above: 800ms");
+            .replace("above: 300ms", "above: 800ms");
         world.write("playbooks/monitor.yml", &playbook);
         let shared = world.lab.share_site(world.root(), Path::new(env!("CARGO_BIN_EXE_reveille"))).unwrap();
         let site = Self { world, shared: shared.display().to_string(), address: format!("{net}.83") };

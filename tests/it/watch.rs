@@ -161,7 +161,7 @@ pub fn eager(playbook: &str) -> String {
         .replace("load_per_cpu: 4.0", "load_per_cpu: 4000.0")
         // A busy machine answers late.
         .replace("timeout: 500ms, confirm", "timeout: 900ms, confirm")
-        .replace("above: 150ms }, for: 1", "above: 3s }, for: 3")
+        .replace("above: 150ms }, for: 3", "above: 3s }, for: 3")
 }
 
 impl World {
