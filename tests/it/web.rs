@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +12,9 @@ use reveille::lab::Cut;
 
 use crate::watch::Owners;
 use crate::world::World;
+
+/// Says what it was asked.
+const ECHO: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nmethod %s\\nquery %s\\n' \"$REQUEST_METHOD\" \"$QUERY_STRING\"\ncat\n";
 
 /// A program that answers when it is too late for anybody.
 const SLOW: &str = "#!/bin/sh\nsleep 60\nprintf 'Content-Type: text/plain\\n\\nat last\\n'\n";
@@ -21,6 +26,13 @@ impl World {
         let argv = [&["curl", "-si", "-m", "3", &url], more].concat();
         let answer = self.client(&argv).unwrap_or_default();
         answer.lines().filter(|line| !line.starts_with("Date:")).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Puts a CGI program on the shared folder.
+    fn program(&self, name: &str, text: &str) {
+        let file = self.lab.shared(&format!("cgi-bin/{name}"));
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(file, Permissions::from_mode(0o755)).unwrap();
     }
 
     fn answers(&self) -> [String; 3] {
@@ -38,6 +50,7 @@ fn documents_and_programs_answer_the_same_from_any_host() {
     let lines: Vec<String> =
         (0..20_000).map(|line| format!("{line} {:x}", line * 2_654_435_761_u64)).collect();
     let book = lines.join("\n");
+    world.program("echo", ECHO);
     let file = world.lab.shared("www/book.txt");
     std::fs::write(&file, &book).unwrap();
     // Apache is not sure of a file that changed within the last second.
@@ -83,9 +96,7 @@ impl Drop for Crowd {
 fn too_many_requests_at_once_move_it_to_another_host() {
     let few = |playbook: String| playbook.replace("match: apache2, above: 300", "match: slow, above: 20");
     let Some(world) = World::to_watch(3, few) else { return };
-    let slow = world.lab.shared("cgi-bin/slow");
-    std::fs::write(&slow, SLOW).unwrap();
-    std::process::Command::new("chmod").arg("755").arg(&slow).status().unwrap();
+    world.program("slow", SLOW);
     let mut watching = world.watch(&[]);
     let owners = Owners::watch(&world);
     let _crowd = Crowd::come(&world, 30);
