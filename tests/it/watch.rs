@@ -168,7 +168,7 @@ impl World {
     /// `web` deployed, free to move as often as a test wants, with this done to its playbook.
     pub fn to_watch(hosts: u8, change: impl Fn(String) -> String) -> Option<Self> {
         let world = Self::free(hosts, change)?;
-        world.ok(&["deploy", "web"]);
+        world.ok(&["deploy", "web", "--to", "h1"]);
         Some(world)
     }
 

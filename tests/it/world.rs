@@ -47,7 +47,7 @@ impl World {
     /// Like [`World::new`], with `web` deployed: primary h1, secondary h2.
     pub fn deployed(hosts: u8) -> Option<Self> {
         let world = Self::new(hosts)?;
-        world.ok(&["deploy", "web"]);
+        world.ok(&["deploy", "web", "--to", "h1"]);
         Some(world)
     }
 
