@@ -19,10 +19,6 @@ use crate::site::id::HostName;
 /// Between two questions whether a host is off by now.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Services that leave one host together fence it once. What was confirmed longer ago than this proves nothing: the
-/// host may be on again.
-const FRESH: Duration = Duration::from_secs(30);
-
 type Confirmed = Option<(Instant, String)>;
 
 /// The agents of one site.
@@ -40,14 +36,18 @@ impl Agents {
 
     /// Tries the host's devices in order until one has done it, within their own time limits. Says which one did.
     ///
+    /// Services that leave a host together fence it once: what is confirmed while this waits for another's fence holds for
+    /// both. What was confirmed before this was asked for proves nothing: somebody may have switched the host on again.
+    ///
     /// Dropping the future ends the agent and all it started; then nobody can say what it did.
     ///
     /// # Errors
     /// What each device said.
     pub async fn fence(&self, fence: &Fence) -> Result<String, String> {
+        let asked = Instant::now();
         let host = Arc::clone(self.hosts.lock().await.entry(fence.host.clone()).or_default());
         let mut done = host.lock().await;
-        if let Some((_, words)) = done.as_ref().filter(|(since, _)| since.elapsed() < FRESH) {
+        if let Some((_, words)) = done.as_ref().filter(|(confirmed, _)| *confirmed >= asked) {
             return Ok(words.clone());
         }
         let mut failed = Vec::new();

@@ -129,6 +129,16 @@ async fn services_that_leave_a_host_together_fence_it_once() {
 }
 
 #[tokio::test]
+async fn what_was_confirmed_before_proves_nothing() {
+    let bench = Bench::new();
+    let device = bench.device("fence_quick", r#"echo "$action" >>"$state"; [ "$action" = off ] || exit 2"#);
+    bench.fence(&[&device]).await.unwrap();
+    // Somebody switches the host on; soon after that, it fails again.
+    bench.fence(&[&device]).await.unwrap();
+    assert_eq!(bench.said(), "off\nstatus\noff\nstatus\n");
+}
+
+#[tokio::test]
 async fn an_agent_describes_itself() {
     let bench = Bench::new();
     let device = bench.device("fence_x", r#"[ "$1 $2" = "-o metadata" ] && echo '<action name="off"/>'"#);
