@@ -201,9 +201,10 @@ if ($how eq "connect") { print "$h:$p accepts\n"; exit 0 }
 print $s $text; $s->flush;
 my $line = <$s>; unless (defined $line) { print "no data"; exit 1 } print $line'
 
+# bash writes line by line, and a question may hold newlines: dd makes one packet of it.
 # shellcheck disable=SC2016 # for other shells
 talk_bash_udp='set -o pipefail; exec 3<>"/dev/udp/$1/$2" || exit 1
-printf "$3" >&3 && head -c 12 <&3 | od -An -tx1'
+printf "$3" | dd obs=4096 2>/dev/null >&3 && head -c 12 <&3 | od -An -tx1'
 
 # shellcheck disable=SC2016 # for perl
 talk_perl_udp='use IO::Socket::IP; my ($h, $p, $bytes) = @ARGV; $bytes =~ s/\\(...)/chr oct $1/ge;

@@ -233,7 +233,7 @@ fn a_witness_that_holds_the_address_itself_says_so() {
 
 /// Folders that hold what the script needs and one client program each.
 fn clients(scene: &Scene) -> BTreeMap<&'static str, String> {
-    let needed = "sh ip ping sleep timeout nproc date cat sed mv mkdir grep head od";
+    let needed = "sh ip ping sleep timeout nproc date cat sed mv mkdir grep head od dd";
     let clients = [
         ("curl", "curl"),
         ("wget", "wget"),
@@ -261,7 +261,7 @@ fn clients(scene: &Scene) -> BTreeMap<&'static str, String> {
     folders
 }
 
-/// A name server that answers whatever it is asked with no error, and a mail server.
+/// A name server that answers whoever asks a whole question with no error, and a mail server.
 const NAMES_AND_MAIL: &str = "import socket,sys,threading
 family=socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
 names=socket.socket(family,socket.SOCK_DGRAM); names.bind((sys.argv[1],53))
@@ -272,7 +272,8 @@ def greet():
 threading.Thread(target=greet,daemon=True).start()
 print('ready',flush=True)
 while True:
-  asked,who=names.recvfrom(512); names.sendto(asked[:2]+bytes([asked[2]|128,asked[3]])+asked[4:],who)";
+  asked,who=names.recvfrom(512)
+  if asked.endswith(b'\\x0anameserver\\7example\\3org\\0\\0\\1\\0\\1'): names.sendto(asked[:2]+bytes([asked[2]|128,asked[3]])+asked[4:],who)";
 
 #[test]
 fn name_servers_and_mail_servers_answer_bash_and_perl() {
@@ -282,7 +283,7 @@ fn name_servers_and_mail_servers_answer_bash_and_perl() {
         let dns = |rcode| Probe::Dns {
             server: address.to_owned(),
             port: 53,
-            question: dns::Question::new("www.example.org", RecordType::A).unwrap(),
+            question: dns::Question::new("nameserver.example.org", RecordType::A).unwrap(),
             rcode,
             answer: None,
             timeout_ms: 500,
