@@ -64,9 +64,16 @@ guard_clock() {
   guard_now=${guard_now#0}
 }
 
-# The shortest wait this host's sleep can do.
+# Waits that grow from 2 to 20 ms: most of what is waited for is there at once, the rest must not cost a processor. Where
+# sleep knows whole seconds only, one.
 nap() {
-  sleep 0.02 2>/dev/null 9>&- || sleep 1 9>&-
+  case ${nap_last:-} in
+    '') nap_last=0.002 ;;
+    0.002) nap_last=0.005 ;;
+    0.005) nap_last=0.01 ;;
+    *) nap_last=0.02 ;;
+  esac
+  sleep "$nap_last" 2>/dev/null 9>&- || sleep 1 9>&-
 }
 
 # write_whole FILE: its new content comes from stdin; a reader sees the old or the new, never a part.
