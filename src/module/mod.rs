@@ -70,6 +70,15 @@ pub struct Script {
     pub programs: Vec<String>,
 }
 
+impl Script {
+    /// Whether it only looks at, and writes, a few files that we bring. What `validate` says of a file that changes
+    /// is part of that.
+    pub fn is_brief(&self) -> bool {
+        let files = [Library::File, Library::Role, Library::Undo];
+        !self.library.is_empty() && self.library.iter().all(|library| files.contains(library))
+    }
+}
+
 /// `look`'s exit code for "not so yet: act".
 pub const NEEDS_ACTION: i32 = 10;
 

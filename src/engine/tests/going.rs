@@ -6,7 +6,7 @@ use super::super::event::{EventKind, RunEnd, StepResult, Stream};
 use super::super::rig::{Rig, guard, plan, script, sets, step};
 use super::super::script::Reach;
 use super::{commit, switchover};
-use crate::module::Probe;
+use crate::module::{Library, Probe};
 use crate::plan::table::ServiceState;
 use crate::plan::{Attempts, Guards, PlanStep, Work};
 use crate::site::id::Epoch;
@@ -82,6 +82,31 @@ async fn independent_steps_of_one_host_go_side_by_side() {
     let start = Instant::now();
     let _ = rig.run(&plan(steps, None)).await;
     assert_eq!((start.elapsed().as_millis(), rig.world.state().jobs), (1000, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn brief_steps_go_together_though_they_could_go_side_by_side() {
+    let rig = Rig::new();
+    let brief = |name: &str| {
+        let mut step = sets("h1", name);
+        if let Work::Script(script) = &mut step.work {
+            script.library = vec![Library::File, Library::Undo];
+        }
+        step
+    };
+    let steps = vec![
+        brief("a"),
+        brief("b"),
+        brief("c").needs(&["h1/a"]),
+        step("h1", "d", "sleep 1000", "").needs(&["h1/c"]),
+        step("h1", "e", "sleep 1000", "").needs(&["h1/b"]),
+        brief("f").needs(&["h1/d"]),
+    ];
+    let start = Instant::now();
+    let ran = rig.run(&plan(steps, None)).await;
+    assert_eq!(ran.ending.end, RunEnd::Done);
+    // a, b and c; then d with f, and e beside them.
+    assert_eq!((start.elapsed().as_millis(), rig.world.state().jobs), (1000, 3));
 }
 
 #[tokio::test(start_paused = true)]
