@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::network;
 use super::state::State;
 
 const AGENT: &str = include_str!("fence.sh");
@@ -55,6 +56,7 @@ fn text(state: &State, kind: FenceKind, program: &Path) -> String {
         ("REVEILLE", program.display().to_string()),
         ("DIR", state.dir.display().to_string()),
         ("GROUP", state.cgroup().display().to_string()),
+        ("SWITCH", network::namespace(state, "switch")),
         ("WHAT", kind.as_str().to_owned()),
     ];
     let lines = words.map(|(name, value)| format!("{name}='{}'\n", value.replace('\'', r"'\''")));

@@ -50,11 +50,12 @@ pub(super) fn power_on(state: &State, host: &Host, stop: &AtomicBool) -> Result<
 
 /// Power cut, if there is power: first the cable, so that no dying process says goodbye to anyone, then everything at once.
 pub(super) fn power_off(state: &State, host: &Host) -> Result<()> {
-    if network::is_connected(state, host) {
+    let connected = network::is_connected(state, host);
+    if connected {
         network::cut(state, host, network::Cut::Carrier)?;
     }
     cgroup::kill(&state.host_cgroup(host))?;
-    network::disconnect_host(state, host)
+    network::disconnect_host(state, host, connected)
 }
 
 /// Whether a host has power.

@@ -121,10 +121,10 @@ pub(super) fn connect_host(state: &State, host: &Host) -> Result<()> {
     connect(state, host.name.as_str(), state.address(host))
 }
 
-/// Takes a host's cable and namespace away, with every address, route, rule and socket in it.
-pub(super) fn disconnect_host(state: &State, host: &Host) -> Result<()> {
+/// Takes a host's cable, if it has one, and its namespace away, with every address, route, rule and socket in it.
+pub(super) fn disconnect_host(state: &State, host: &Host, connected: bool) -> Result<()> {
     let name = host.name.as_str();
-    if is_connected(state, host) {
+    if connected {
         batch(Some(&namespace(state, "switch")), &format!("link del {name}\n"))?;
     }
     if namespace_file(&namespace(state, name)).exists() {

@@ -85,7 +85,7 @@ impl HostStatus {
             mac: state.mac(address),
             kind: host.kind,
             power,
-            link: network::link(state, host),
+            link: if power == Power::Off { Link::None } else { network::link(state, host) },
             processes: cgroup::processes(&group).len(),
         }
     }
