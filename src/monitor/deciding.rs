@@ -4,10 +4,12 @@ use super::config::{Measure, Rule, Watched};
 use super::core::Core;
 use super::effect::{Act, Effect};
 use super::happening::Happening;
+use super::host::Host;
 use super::inquiry::Inquiry;
 use super::policy::{self, Blocker};
 use super::service::Service;
 use super::verdict::Verdict;
+use super::watching::AGAIN_MS;
 use crate::plan::table::Role;
 use crate::plan::testimony::Heard;
 use crate::plan::{LeaseFact, Operation};
@@ -36,6 +38,14 @@ impl Core {
         if let Some(inquiry) = inquiry {
             blockers.extend(self.missing_evidence(name, service, watched, primary, inquiry));
         }
+        if operation == Operation::Failover
+            && let Some(host) = self.claimant(name, service, watched, primary)
+        {
+            self.look_at(&host);
+            service.next_round_ms = service.next_round_ms.min(self.now.mono_ms + AGAIN_MS * 2);
+            service.renewal.forsaken = false;
+            blockers.push(Blocker::Claimed { host });
+        }
         let lighter_than =
             (operation == Operation::Switchover).then(|| self.load_limit(service, watched, primary));
         if let Some(limit) = lighter_than
@@ -49,6 +59,34 @@ impl Core {
         } else {
             self.hold(name, service, operation, blockers);
         }
+    }
+
+    /// Another host that held the service's address when it was last heard: what seems to be the primary's may be its
+    /// answers. It is heard anew before anything is moved, unless it has been silent since the trouble began; and while
+    /// it holds the address it is cleaned rather than the service moved, where the primary's host is well.
+    fn claimant(
+        &self,
+        name: &ServiceName,
+        service: &Service,
+        watched: &Watched,
+        primary: &HostName,
+    ) -> Option<HostName> {
+        if service.verdict == Verdict::HostDown {
+            return None;
+        }
+        let trouble_ms = service.out_since_ms.unwrap_or(self.now.mono_ms);
+        let is_well = |host: &HostName| self.hosts.get(host).is_some_and(|host| host.verdict == Verdict::Ok);
+        let is_cleaned_first =
+            self.strays.get(name).filter(|_| is_well(primary) && !service.copy.has_failed());
+        let claims = |(name, host): &(&HostName, &Host)| {
+            *name != primary
+                && host.sample.as_ref().is_some_and(|sample| {
+                    sample.facts.addresses.iter().any(|held| watched.addresses.contains(&held.address))
+                })
+                && (host.looked_ms < trouble_ms
+                    || is_cleaned_first.is_some_and(|stray| stray.host == **name && is_well(name)))
+        };
+        self.hosts.iter().find(claims).map(|(name, _)| name.clone())
     }
 
     /// Sends the operation out.

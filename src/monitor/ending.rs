@@ -54,6 +54,11 @@ impl Core {
         service.act_ended_ms = now;
         service.next_round_ms = now;
         service.copy.bad = 0;
+        if let Some(stray) = self.strays.get(name) {
+            // What is known of it is what the run may have mended.
+            let host = stray.host.clone();
+            self.look_at(&host);
+        }
         if moved && act.operation != Operation::Reprotect {
             service.taken_over = Some((at_ms, now));
             let memory = Memory::Takeover { at_ms };

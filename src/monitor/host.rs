@@ -38,6 +38,12 @@ pub struct Host {
     /// The next round is before its time: a rule is to be confirmed.
     #[serde(default)]
     pub hurried: bool,
+    /// The next round asks for its word, however long it has been silent.
+    #[serde(default)]
+    wanted: bool,
+    /// When the last round that came to an end began.
+    #[serde(default)]
+    pub looked_ms: u64,
     rounds: u64,
     misses: u32,
     /// A witness is being asked about it.
@@ -50,6 +56,8 @@ pub enum Finding {
     /// As before, or not clear yet.
     Same,
     Is(Verdict, String),
+    /// A host that said nothing answers again; it was not asked for its word.
+    Back,
     /// Neither echo nor word: somebody else should look.
     Silent,
 }
@@ -66,6 +74,8 @@ impl Host {
             next_round_ms: first_round_ms,
             round: None,
             hurried: false,
+            wanted: false,
+            looked_ms: 0,
             rounds: 0,
             misses: 0,
             witness: None,
@@ -74,7 +84,13 @@ impl Host {
 
     /// Whether this round should ask for its word, besides the echo.
     pub fn asks_sample(&self) -> bool {
-        self.misses < MISSES || self.rounds.is_multiple_of(SELDOM)
+        self.wanted || self.misses < MISSES || self.rounds.is_multiple_of(SELDOM)
+    }
+
+    /// Has its next round begin now, and ask for its word.
+    pub fn look_now(&mut self, now_ms: u64) {
+        self.wanted = true;
+        self.next_round_ms = self.next_round_ms.min(now_ms);
     }
 
     /// Whether it had a round, and nothing about it is open.
@@ -84,6 +100,7 @@ impl Host {
 
     pub fn begin(&mut self, round: Round, interval_ms: u64) {
         self.rounds += 1;
+        self.wanted = false;
         self.next_round_ms = (self.next_round_ms + interval_ms).max(round.sent_ms + interval_ms / 2);
         self.round = Some(round);
     }
@@ -116,6 +133,7 @@ impl Host {
             (Some(_), Some(sampled)) => Some(sampled.clone()),
             (None, _) => None,
         };
+        self.looked_ms = round.sent_ms;
         self.round = None;
         match (sampled, echoed) {
             (Some(Ok(())), _) => {
@@ -123,9 +141,8 @@ impl Host {
                 Finding::Is(Verdict::Ok, "it answers".to_owned())
             }
             (None, true) => {
-                // It is back; its word is asked for in the next round.
                 self.misses = 0;
-                Finding::Same
+                Finding::Back
             }
             (said, echoed) => {
                 self.misses += 1;

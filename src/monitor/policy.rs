@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::verdict::Verdict;
-use crate::site::id::ServiceName;
+use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::EvidenceKind;
 
 /// Takeovers are counted over this long.
@@ -55,6 +55,10 @@ pub enum Blocker {
     },
     /// Every other host is as busy.
     NobodyLighter,
+    /// Another host may be the one that answers.
+    Claimed {
+        host: HostName,
+    },
 }
 
 impl Blocker {
@@ -84,6 +88,7 @@ impl Blocker {
             Self::NoCandidate { for_ms, .. } => format!("the pool is looked at again in {}", span(*for_ms)),
             Self::Vetoed { for_ms, .. } => format!("the hook is asked again in {}", span(*for_ms)),
             Self::NobodyLighter => "a host with less load".to_owned(),
+            Self::Claimed { host } => format!("{host} is looked at now, and cleaned"),
         }
     }
 }
@@ -112,6 +117,12 @@ impl std::fmt::Display for Blocker {
             Self::NoCandidate { because, .. } => write!(f, "no host can take it: {because}"),
             Self::Vetoed { because, .. } => write!(f, "the site's hook forbids it: {because}"),
             Self::NobodyLighter => f.write_str("no host is less loaded"),
+            Self::Claimed { host } => {
+                write!(
+                    f,
+                    "{host} held its address too when it was last heard, and may be the one that answers"
+                )
+            }
         }
     }
 }

@@ -27,8 +27,11 @@ impl Core {
         let Some(watched) = self.watched(name).cloned() else { return };
         let Some(mut service) = self.services.remove(name) else { return };
         let well = self.is_served_or_claimed(name, &service);
-        // Only just well again: what is known of other hosts may be older than what was wrong.
-        let well = well && service.since_ms + self.config.host_interval_ms * u64::from(ROUNDS) <= now;
+        // Only just well again: what is known of other hosts may be older than what was wrong. A second holder of its
+        // address is what is wrong.
+        let claimed = matches!(service.verdict, Verdict::ServiceDown | Verdict::Frozen);
+        let well =
+            well && (claimed || service.since_ms + self.config.host_interval_ms * u64::from(ROUNDS) <= now);
         let lack = self.lack(name, row.secondary.as_ref(), &service);
         if let Some(why) = &lack {
             why.clone_into(&mut service.copy.why);
@@ -70,7 +73,7 @@ impl Core {
     fn is_served_or_claimed(&self, name: &ServiceName, service: &Service) -> bool {
         match service.verdict {
             Verdict::Ok | Verdict::Overloaded => service.inquiry.is_none(),
-            Verdict::Unreachable => self.strays.contains_key(name),
+            Verdict::Unreachable | Verdict::ServiceDown | Verdict::Frozen => self.strays.contains_key(name),
             _ => false,
         }
     }

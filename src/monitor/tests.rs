@@ -48,6 +48,8 @@ struct Site {
     cut: BTreeSet<HostName>,
     /// Hosts that this monitor runs on.
     own: BTreeSet<HostName>,
+    /// It still holds the address; while it is there, clients get its wrong answers.
+    claimant: Option<HostName>,
     load: f64,
     /// Files that wait on whichever host serves, by look: the last is said from then on.
     waiting: Vec<u32>,
@@ -118,6 +120,7 @@ impl Site {
             table,
             cut: BTreeSet::new(),
             own,
+            claimant: None,
             load: 0.1,
             waiting: Vec::new(),
             coming: Vec::new(),
@@ -189,6 +192,10 @@ impl Site {
         let heard = |latency_us| Outcome::Answered { detail: "200".to_owned(), latency_us };
         let us = |name: &HostName| if self.cut.contains(name) { Is::Dead } else { self.hosts[name] };
         let (takes, sight) = match &ask.target {
+            Target::Service(_) if self.is_claimed() => {
+                let wrong = Outcome::Wrong { detail: "503, not 200".to_owned(), latency_us: 2000 };
+                (2, Sight::Answers([("page".to_owned(), wrong)].into()))
+            }
             Target::Service(_) => {
                 let (takes, outcome) = match us(&self.primary()) {
                     Is::Well | Is::MuteShell => (2, heard(2000)),
@@ -232,6 +239,10 @@ impl Site {
         self.table.services[&web()].primary.clone().unwrap()
     }
 
+    fn is_claimed(&self) -> bool {
+        self.claimant.as_ref().is_some_and(|host| self.hosts[host] != Is::Dead)
+    }
+
     fn sample(&self, name: &HostName) -> Sample {
         let row = &self.table.services[&web()];
         let is = |who: &Option<HostName>| who.as_ref() == Some(name);
@@ -247,7 +258,11 @@ impl Site {
         let facts = HostFacts {
             load_per_cpu: if is(&row.primary) { self.load } else { 0.1 },
             services: role.map(|_| (web(), trace)).into_iter().collect(),
-            addresses: if role == Some(Role::Primary) { vec![held] } else { Vec::new() },
+            addresses: if role == Some(Role::Primary) || is(&self.claimant) {
+                vec![held]
+            } else {
+                Vec::new()
+            },
             ..HostFacts::default()
         };
         Sample { facts, ..Sample::default() }
@@ -261,6 +276,9 @@ impl Site {
         let (host, address, service) = match self.hosts[suspect] {
             _ if is_cut => (silent(), silent(), silent()),
             Is::Dead => (silent(), silent(), silent()),
+            _ if self.is_claimed() => {
+                (answered(), answered(), Heard::Wrong { detail: "503, not 200".to_owned() })
+            }
             Is::Well | Is::MuteShell => (answered(), answered(), answered()),
             _ => (answered(), answered(), silent()),
         };
@@ -277,6 +295,9 @@ impl Site {
             let outcome = ActOutcome::Vetoed { because: "not now".to_owned() };
             self.input(Input::Ended { act: act.act, end: ActEnd { run: None, outcome, moved: vec![] } });
             return;
+        }
+        if self.is_claimed() {
+            self.claimant = None;
         }
         let mut well = self.hosts.iter().filter(|(_, is)| **is == Is::Well).map(|(name, _)| name.clone());
         let row = self.table.services.get_mut(&web()).unwrap();
@@ -310,6 +331,43 @@ impl Site {
     fn verdict(&self) -> Verdict {
         self.core.view().services[0].verdict
     }
+}
+
+/// A site whose service was taken over from h1 by h2; h1 never let go of the address.
+fn taken_over() -> Site {
+    let mut config = config(DataPolicy::SharedRead);
+    Arc::make_mut(config.services.get_mut(&web()).unwrap()).hold_down_ms = 0;
+    let mut site = Site::with(config);
+    site.run(10_000);
+    site.set("h1", Is::Dead);
+    site.claimant = Some(host("h1"));
+    site.run(10_000);
+    assert_eq!((site.operations(), site.primary()), (vec![Operation::Failover], host("h2")));
+    site
+}
+
+#[test]
+fn a_host_that_returns_and_answers_in_its_successors_place_is_cleaned() {
+    let mut site = taken_over();
+    site.set("h1", Is::Well);
+    let back = site.now.mono_ms;
+    site.run(10_000);
+    assert_eq!(site.operations(), [Operation::Failover, Operation::Reprotect], "{:#?}", site.told);
+    assert!(site.acts[1].0 - back < 2_000, "{:#?}", site.told);
+    assert_eq!((site.verdict(), site.primary()), (Verdict::Ok, host("h2")));
+    let cleaned = site.told.iter().filter(|told| told.contains("no longer holds")).count();
+    assert_eq!(cleaned, 1, "{:#?}", site.told);
+}
+
+#[test]
+fn a_dead_host_that_never_let_go_holds_up_nobody() {
+    let mut site = taken_over();
+    site.set("h2", Is::Down);
+    let down = site.now.mono_ms;
+    site.run(10_000);
+    assert_eq!(site.operations()[..2], [Operation::Failover; 2], "{:#?}", site.told);
+    assert!(site.acts[1].0 - down < 5_000, "{:#?}", site.told);
+    assert_eq!(site.verdict(), Verdict::Ok);
 }
 
 #[test]

@@ -60,6 +60,8 @@ impl Core {
         } else if host.saw(look, sight, now) {
             match host.finding() {
                 Finding::Same => {}
+                // It may hold what has been another's for long: it is heard before its turn.
+                Finding::Back => host.look_now(now),
                 Finding::Is(verdict, because) => self.judge_host(name, &mut host, verdict, &because),
                 Finding::Silent => self.ask_about(name, &mut host),
             }
@@ -86,6 +88,15 @@ impl Core {
         }
         for service in self.services_of(name) {
             self.touch_at(Owner::Service(service), self.now.mono_ms);
+        }
+    }
+
+    /// Has a host looked at, and its word asked for, before its turn.
+    pub(super) fn look_at(&mut self, name: &HostName) {
+        let now = self.now.mono_ms;
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.look_now(now);
+            self.touch_at(Owner::Host(name.clone()), now);
         }
     }
 
