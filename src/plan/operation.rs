@@ -97,7 +97,7 @@ impl Composer<'_> {
         let keep = [Some(&plan.to), plan.secondary.as_ref(), plan.from.as_ref()];
         let cleaned = self.quarantine(&keep)?;
         let released = match &plan.from {
-            Some(from) => self.release(from, &Gate::none(), releasing)?,
+            Some(from) => self.release(from, &Gate::none(), releasing)?.0,
             None => Placed::default(),
         };
         let evidence = self.evidence(plan, &released)?;
@@ -137,9 +137,9 @@ impl Composer<'_> {
         let cleaned = self.quarantine(&keep)?;
         let asleep = self.set_up(&to, &Gate::end(&cleaned))?;
         let shared_write = self.data() == DataPolicy::SharedWrite;
-        let (awake, released) = if shared_write {
+        let (awake, (released, given_up)) = if shared_write {
             let released = self.release(&from, &Gate::success(&asleep), Running::strict())?;
-            let gate = Gate::success(&released);
+            let gate = Gate::success(&released.0);
             (self.phase(&to, Phase::Wake, Stage::Wake, &gate, Running::strict())?, released)
         } else {
             let awake =
@@ -153,7 +153,7 @@ impl Composer<'_> {
         let gate = Gate::success(&awake).and_success(&evidence).and_end(&cleaned);
         let committed = self.serve(&to, &gate, ServiceState::Unprotected, None)?;
         self.announce_after(&to, "release", &released, &committed);
-        let gate = Gate::success(&committed).and_success(&released).and_end(&cleaned);
+        let gate = Gate::success(&committed).and_success(&given_up).and_end(&cleaned);
         self.protect(&to, secondary.as_ref(), &gate, &committed)?;
         let notes = self.lease_note(&to).into_iter().collect();
         Ok(self.service_plan(Some(from), Some(to), secondary, choice, notes))
@@ -204,12 +204,16 @@ impl Composer<'_> {
         self.phase(host, Phase::Sleep, Stage::Sleep, &Gate::success(&prepared).and(gate), Running::strict())
     }
 
-    /// Teardown on the old primary, its role given up last.
-    fn release(&mut self, host: &HostName, gate: &Gate, running: Running) -> Result<Placed, PlanError> {
-        let mut released = self.phase(host, Phase::Teardown, Stage::Release, gate, running)?;
+    /// Teardown on the old primary, and then its role, which nobody waits for who takes the service over.
+    fn release(
+        &mut self,
+        host: &HostName,
+        gate: &Gate,
+        running: Running,
+    ) -> Result<(Placed, Placed), PlanError> {
+        let released = self.phase(host, Phase::Teardown, Stage::Release, gate, running)?;
         let role = self.role_as(host, None, Stage::Release, &Gate::success(&released), running);
-        released.append(role);
-        Ok(released)
+        Ok((released, role))
     }
 
     /// ifconfig, a client's view, the host's own record, and the table: after this the service has moved.
