@@ -23,7 +23,7 @@ pub async fn run(common: &Common, args: &DeposeArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     let happening = Happening::Deposed {
-        leader: format!("{} (pid {})", holder.host, holder.pid),
+        leader: holder.name(),
         by: session::origin().who,
         because: args.because.clone(),
     };

@@ -92,9 +92,7 @@ impl Drill<'_> {
             {
                 // Once: in hours, a machine has its moments.
                 (self.subject.note)(&format!("{error:#}: the service is set up anew"));
-                watcher.stop();
-                self.set_up_anew(stage)?;
-                watcher = Watcher::start(stage, cell.interval)?;
+                self.begin_anew(stage, cell, &mut watcher)?;
                 made = self.round(stage, cell, &mut watcher, number);
             }
             let round = made?;
@@ -104,12 +102,18 @@ impl Drill<'_> {
             self.save()?;
             if failed {
                 // What is left of it must not be the next round's.
-                watcher.stop();
-                self.set_up_anew(stage)?;
-                watcher = Watcher::start(stage, cell.interval)?;
+                self.begin_anew(stage, cell, &mut watcher)?;
             }
         }
         watcher.stop();
+        Ok(())
+    }
+
+    /// The service set up anew, and another monitor for it.
+    fn begin_anew(&self, stage: &Stage, cell: &Cell, watcher: &mut Watcher) -> Result<()> {
+        watcher.stop();
+        self.set_up_anew(stage)?;
+        *watcher = Watcher::start(stage, cell.interval)?;
         Ok(())
     }
 

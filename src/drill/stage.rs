@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
 use super::rewrite::Renumber;
-use crate::lab::Lab;
 use crate::lab::meter::{Scheme, Url};
+use crate::lab::{Lab, shared_site};
 use crate::monitor::view::View;
 use crate::plan::facts::SiteFacts;
 use crate::plan::table::Table;
@@ -27,9 +27,6 @@ use crate::site::{Site, check, yaml};
 const REWRITTEN: [&str; 2] = ["templates", "files"];
 /// What is not to be in the copy, or is written anew.
 const LEFT_OUT: [&str; 4] = ["playbooks", "inventory", "reveille.yml", "target"];
-
-/// Where hosts see what [`Lab::share_site`] puts on the shared folder.
-const SHARED_SITE: &str = "/srv/shared/reveille";
 
 /// A service on its stage.
 pub(super) struct Stage {
@@ -78,7 +75,8 @@ impl Stage {
             write(&file, &playbook_text(props, playbook, renumber.as_ref(), Pool::All)?)?;
         }
         // This very program is the service.
-        if fs::read_to_string(&file).is_ok_and(|text| text.contains(SHARED_SITE)) {
+        let itself = shared_site().display().to_string();
+        if fs::read_to_string(&file).is_ok_and(|text| text.contains(&itself)) {
             props.lab.share_site(root, props.program)?;
         }
         Ok(Self {

@@ -39,6 +39,7 @@ pub use self::meter_cli::command as meter_command;
 pub use self::network::{Cut, Link, SubnetInUse};
 pub use self::options::{DEFAULT_DIR, DEFAULT_SUBNET, Kind, MAX_HOSTS, Options};
 pub use self::preflight::missing;
+pub use self::share::shared_site;
 pub use self::state::{Host, State};
 pub use self::status::{HostStatus, Power, Status};
 pub use self::tool::ToolError;

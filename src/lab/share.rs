@@ -18,6 +18,11 @@ const HOME: &str = "reveille";
 /// Where hosts see the shared folder.
 const MOUNTED: &str = "/srv/shared";
 
+/// Where hosts see what [`share`] puts there.
+pub fn shared_site() -> PathBuf {
+    Path::new(MOUNTED).join(HOME)
+}
+
 /// What of a site is copied. State and settings of this machine stay here.
 const PARTS: [&str; 5] = ["playbooks", "templates", "files", "inventory/group_vars", "inventory/host_vars"];
 
@@ -31,7 +36,7 @@ pub(super) fn share(state: &State, root: &Path, program: &Path) -> Result<PathBu
     for part in PARTS {
         copy_folder(&root.join(part), &site.join(part))?;
     }
-    let ssh = Path::new(MOUNTED).join(HOME).join("ssh");
+    let ssh = shared_site().join("ssh");
     write(&site.join("inventory/lab.yml"), &inventory::elsewhere(state, &ssh))?;
     write(&site.join("reveille.yml"), &settings(&root.join("reveille.yml"))?)?;
     Ok(site)

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod board;
+pub mod html;
 mod json;
 mod lines;
 pub mod metrics;

@@ -125,9 +125,13 @@ pub struct Holder {
 impl Holder {
     /// Whether both are the same process, whenever and for whatever it asked.
     fn is_process_of(&self, other: &Self) -> bool {
-        let process =
-            |holder: &Self| (holder.pid, holder.started, holder.host.clone(), holder.machine.clone());
-        process(self) == process(other)
+        (self.pid, self.started, &self.host, &self.machine)
+            == (other.pid, other.started, &other.host, &other.machine)
+    }
+
+    /// Short, for people: `h1 (pid 4711)`.
+    pub fn name(&self) -> String {
+        format!("{} (pid {})", self.host, self.pid)
     }
 }
 

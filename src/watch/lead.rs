@@ -144,8 +144,8 @@ impl Watch {
                 return Ok(Standing::Held(Box::new(Held { holder: *holder, term: 0, fresh: true })));
             }
             if told.as_ref() != Some(&*holder) {
-                self.supervisor.ready(&format!("stands by: {} leads", name(&holder)));
-                self.tell(Happening::StandsBy { leader: name(&holder) });
+                self.supervisor.ready(&format!("stands by: {} leads", holder.name()));
+                self.tell(Happening::StandsBy { leader: holder.name() });
                 told = Some(*holder);
             }
             tokio::select! {
@@ -157,7 +157,7 @@ impl Watch {
 
     /// Sees to what was left, then watches until the end of the lease, or of all.
     async fn lead(&mut self, lease: &Lease) -> Result<(Stop, Core), WatchError> {
-        self.tell(Happening::Leads { leader: name(lease.holder()), term: lease.term() });
+        self.tell(Happening::Leads { leader: lease.holder().name(), term: lease.term() });
         self.supervisor.ready(&format!("leads, term {}", lease.term()));
         let remembered = self.remembered().await;
         // Each of these ends in its own time, or is held up by a store that is.
@@ -220,7 +220,7 @@ impl Watch {
         }
     }
 
-    /// Finishes or takes back what an earlier process began.
+    /// Finishes or takes back what an earlier process began. Read anew: until its epochs were over, it may have gone on.
     async fn see_to_open_runs(&self, lease: &Lease) -> Result<(), WatchError> {
         for open in recover::open_runs(&*self.field.store)? {
             if open.was_cut_short() && lease.is_ours() {
@@ -346,8 +346,4 @@ enum Standing {
     Leads(Box<Lease>),
     Held(Box<Held>),
     Stopped,
-}
-
-fn name(holder: &Holder) -> String {
-    format!("{} (pid {})", holder.host, holder.pid)
 }

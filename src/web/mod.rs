@@ -3,7 +3,6 @@
 
 mod documents;
 mod health;
-mod html;
 mod listen;
 mod page;
 mod server;

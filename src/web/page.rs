@@ -8,12 +8,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::html::Esc;
 use super::shown::Shown;
 use crate::monitor::Told;
 use crate::monitor::view::{HostView, ServiceView};
 use crate::plan::table::{Role, ServiceState};
 use crate::report::board::{Board, Grade};
+use crate::report::html::Esc;
 use crate::report::watch::table::deed;
 use crate::report::watch::words;
 use crate::report::words::span;

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::method::LIMITS;
-use super::plot::{self, Plot, escaped};
+use super::plot::{self, Plot};
 use super::record::Document;
 use super::tables::{EFFECTIVENESS, Effectiveness, Responses, Row, Stat, Tables};
+use crate::report::html::Esc;
 
 const FRAME: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -16,7 +17,7 @@ pub fn page(document: &Document, tables: &Tables) -> String {
     let mut main = heading(document, tables);
     for table in &tables.responses {
         let shown = [format!("response-{}", table.fault), format!("split-{}", table.fault)];
-        let _ = write!(main, "<section>\n<h2>{}</h2>\n", escaped(&table.heading()));
+        let _ = write!(main, "<section>\n<h2>{}</h2>\n", Esc(&table.heading()));
         main.push_str(&responses(table, tables.reference.as_deref()));
         main.push_str(&figures(plots.iter().filter(|plot| shown.contains(&plot.id))));
         main.push_str("</section>\n");
@@ -47,21 +48,17 @@ fn heading(document: &Document, tables: &Tables) -> String {
         format!("{}, Linux {}", machine.system, machine.kernel),
         format!("seed {seed}"),
     ];
-    let facts = each(facts.iter().map(|fact| format!("<span>{}</span>\n", escaped(fact))));
+    let facts = each(facts.iter().map(|fact| format!("<span>{}</span>\n", Esc(fact))));
     format!(
         "<header>\n<p class=\"site\">reveille drill</p>\n<h1>How long a client is without {}</h1>\n\
          <p class=\"facts\">\n{facts}</p>\n</header>\n",
-        escaped(&services.join(", "))
+        Esc(&services.join(", "))
     )
 }
 
 fn figures<'a>(plots: impl Iterator<Item = &'a Plot>) -> String {
     let figure = |plot: &Plot| {
-        format!(
-            "<figure>\n<figcaption>{}</figcaption>\n{}\n</figure>\n",
-            escaped(&plot.caption),
-            plot.inline()
-        )
+        format!("<figure>\n<figcaption>{}</figcaption>\n{}\n</figure>\n", Esc(&plot.caption), plot.inline())
     };
     format!("<div class=\"figures\">\n{}</div>\n", each(plots.map(figure)))
 }
@@ -130,7 +127,7 @@ fn ratio(row: &Effectiveness) -> String {
 
 fn tabled(heads: &[&str], reference: Option<&str>, rows: &str) -> String {
     let heads = heads.iter().copied().chain(reference);
-    let heads = each(heads.map(|head| format!("<th scope=\"col\">{}</th>", escaped(head))));
+    let heads = each(heads.map(|head| format!("<th scope=\"col\">{}</th>", Esc(head))));
     format!(
         "<div class=\"wide\" tabindex=\"0\">\n<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
     )
@@ -138,7 +135,7 @@ fn tabled(heads: &[&str], reference: Option<&str>, rows: &str) -> String {
 
 fn line(service: &str, cells: &[String]) -> String {
     let cells = each(cells.iter().map(|cell| format!("<td>{cell}</td>")));
-    format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", escaped(service))
+    format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", Esc(service))
 }
 
 fn each(items: impl Iterator<Item = String>) -> String {
@@ -158,7 +155,7 @@ fn badge(met: bool) -> &'static str {
 
 fn footing(document: &Document) -> String {
     let listed = |items: &mut dyn Iterator<Item = &str>| -> String {
-        each(items.map(|item| format!("<li>{}</li>\n", escaped(item))))
+        each(items.map(|item| format!("<li>{}</li>\n", Esc(item))))
     };
     let versions: Vec<String> =
         document.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
@@ -171,7 +168,7 @@ fn footing(document: &Document) -> String {
          <footer><p>{}</p></footer>\n",
         listed(&mut document.method.iter().map(String::as_str)),
         listed(&mut LIMITS.into_iter()),
-        escaped(&versions.join(", "))
+        Esc(&versions.join(", "))
     )
 }
 

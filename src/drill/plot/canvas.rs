@@ -2,11 +2,14 @@
 
 use std::fmt::Write;
 
-use super::escaped;
+use crate::report::html::Esc;
+use crate::site::id::ServiceName;
 
 pub(super) const WIDTH: f64 = 420.0;
 const LEFT: f64 = 44.0;
 const RIGHT: f64 = 12.0;
+/// Between the marks of two services at one interval.
+const APART: f64 = 13.0;
 const BOTTOM: f64 = 40.0;
 const LEGEND_LINE: f64 = 19.0;
 /// Of the text's width, by character.
@@ -76,11 +79,25 @@ impl Canvas {
         text_at(&mut self.svg, (x, y), anchor, class, text);
     }
 
-    /// A level at one interval, as wide as so many marks side by side.
+    /// The least that is possible and the yardstick, once for each interval of `rows`, as wide as the marks of so many
+    /// services side by side.
+    pub fn levels(&mut self, rows: impl Iterator<Item = (f64, f64, f64)>, services: usize) {
+        let mut drawn = Vec::new();
+        for (interval, least, yardstick) in rows {
+            if drawn.contains(&interval) {
+                continue;
+            }
+            drawn.push(interval);
+            for (class, value) in [("least", least), ("yardstick", yardstick)] {
+                self.across(class, interval, value, services);
+            }
+        }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "a handful of services")]
-    pub fn across(&mut self, class: &str, interval: f64, value: f64, marks: usize, apart: f64) {
+    fn across(&mut self, class: &str, interval: f64, value: f64, marks: usize) {
         let (x, y) = (self.x(interval), self.y(value));
-        let half = (marks as f64 * apart / 2.0 + 4.0).min(38.0);
+        let half = (marks as f64 * APART / 2.0 + 4.0).min(38.0);
         let _ = write!(self.svg, r#"<path class="{class}" d="M{:.1} {y:.1}H{:.1}"/>"#, x - half, x + half);
     }
 }
@@ -89,7 +106,7 @@ pub(super) fn text_at(svg: &mut String, (x, y): (f64, f64), anchor: &str, class:
     let _ = write!(
         svg,
         r#"<text class="{class}" x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{}</text>"#,
-        escaped(text)
+        Esc(text)
     );
 }
 
@@ -128,7 +145,35 @@ pub(super) fn legend(entries: &[(String, String)]) -> (String, f64) {
     (svg, y + LEGEND_LINE)
 }
 
+/// The legend of a plot by interval: the services, the two levels, and somebody else's figures.
+pub(super) fn entries(
+    services: &[&ServiceName],
+    least: &str,
+    reference: Option<&str>,
+) -> Vec<(String, String)> {
+    let service = |(number, name): (usize, &&ServiceName)| (mark(number, 7.0, 0.0), name.to_string());
+    let mut entries: Vec<(String, String)> = services.iter().enumerate().map(service).collect();
+    entries.push((dash("least"), least.to_owned()));
+    entries.push((dash("yardstick"), "yardstick".to_owned()));
+    entries.extend(reference.map(|source| (other(7.0, 0.0), source.to_owned())));
+    entries
+}
+
+/// How far beside its interval the mark of the so-manieth of so many services is.
+#[expect(clippy::cast_precision_loss, reason = "a handful of services")]
+pub(super) fn aside(number: usize, of: usize) -> f64 {
+    (number as f64 - (of as f64 - 1.0) / 2.0) * APART
+}
+
+/// In order, each once.
+pub(super) fn intervals(of: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut intervals: Vec<f64> = of.collect();
+    intervals.sort_by(f64::total_cmp);
+    intervals.dedup();
+    intervals
+}
+
 /// What stands for a line in a legend.
-pub(super) fn dash(class: &str) -> String {
+fn dash(class: &str) -> String {
     format!(r#"<path class="{class}" d="M0 0h14"/>"#)
 }

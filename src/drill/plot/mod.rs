@@ -8,13 +8,12 @@ mod effectiveness;
 mod responses;
 mod split;
 
-use std::fmt::Write;
-
 pub use effectiveness::effectiveness;
 pub use responses::responses;
 pub use split::split;
 
 use super::tables::Tables;
+use crate::report::html::Esc;
 use crate::site::id::ServiceName;
 
 /// Colours and lines, for light, dark and paper.
@@ -51,7 +50,7 @@ impl Plot {
 
     fn element(&self, namespace: &str, first: &str) -> String {
         let Self { id, width, height, body, .. } = self;
-        let (title, words) = (escaped(&self.title), escaped(&self.words));
+        let (title, words) = (Esc(&self.title), Esc(&self.words));
         format!(
             "<svg{namespace} class=\"plot\" role=\"img\" viewBox=\"0 0 {width} {height}\" \
              aria-labelledby=\"{id}-title {id}-words\"><title id=\"{id}-title\">{title}</title>\
@@ -80,23 +79,6 @@ fn services<'a>(of: impl Iterator<Item = &'a ServiceName>) -> Vec<&'a ServiceNam
         }
     }
     services
-}
-
-/// Text that is never markup.
-pub(super) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c => {
-                let _ = write!(safe, "{c}");
-            }
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

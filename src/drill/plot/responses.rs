@@ -3,28 +3,16 @@
 
 use std::fmt::Write;
 
-use super::canvas::{Axis, Canvas, WIDTH, dash, legend, mark, other};
+use super::canvas::{Axis, Canvas, WIDTH, aside, entries, intervals, legend, mark, other};
 use super::{Plot, services};
 use crate::drill::tables::{Responses, Row};
 
 const HEIGHT: f64 = 330.0;
-/// Between the marks of two services at one interval.
-const APART: f64 = 13.0;
 
 pub fn responses(table: &Responses, reference: Option<&str>) -> Plot {
     let services = services(table.rows.iter().map(|row| &row.service));
-    let mut intervals: Vec<f64> = table.rows.iter().map(|row| row.interval_s.as_secs()).collect();
-    intervals.sort_by(f64::total_cmp);
-    intervals.dedup();
-    let mut entries: Vec<(String, String)> = services
-        .iter()
-        .enumerate()
-        .map(|(number, name)| (mark(number, 7.0, 0.0), name.to_string()))
-        .collect();
-    entries.push((dash("least"), "half an interval".to_owned()));
-    entries.push((dash("yardstick"), "yardstick".to_owned()));
-    entries.extend(reference.map(|source| (other(7.0, 0.0), source.to_owned())));
-    let (signs, top) = legend(&entries);
+    let intervals = intervals(table.rows.iter().map(|row| row.interval_s.as_secs()));
+    let (signs, top) = legend(&entries(&services, "half an interval", reference));
     let axis = axis(table);
     let mut canvas = Canvas::new(HEIGHT + top, top + 12.0, &intervals, axis);
     canvas.svg.push_str(&signs);
@@ -32,10 +20,10 @@ pub fn responses(table: &Responses, reference: Option<&str>) -> Plot {
     for value in doublings(axis) {
         canvas.grid(value);
     }
-    limits(&mut canvas, table, &intervals, services.len());
-    #[expect(clippy::cast_precision_loss, reason = "a handful of services")]
+    let levels = table.rows.iter().map(|row| (row.interval_s.as_secs(), row.least_s, row.yardstick_s));
+    canvas.levels(levels, services.len());
     for (number, service) in services.iter().enumerate() {
-        let shift = (number as f64 - (services.len() as f64 - 1.0) / 2.0) * APART;
+        let shift = aside(number, services.len());
         let rows: Vec<&Row> =
             table.rows.iter().filter(|row| row.service == **service && row.response_s.n > 0).collect();
         draw(&mut canvas, number, shift, &rows);
@@ -68,17 +56,6 @@ fn axis(table: &Responses) -> Axis {
 fn doublings(axis: Axis) -> Vec<f64> {
     let Axis::Doubling { from, to } = axis else { return Vec::new() };
     std::iter::successors(Some(from), |value| Some(value * 2.0)).take_while(|value| *value <= to).collect()
-}
-
-/// The least and the yardstick, as wide as the marks of all services at an interval.
-fn limits(canvas: &mut Canvas, table: &Responses, intervals: &[f64], services: usize) {
-    for interval in intervals {
-        let mut rows = table.rows.iter();
-        let Some(row) = rows.find(|row| (row.interval_s.as_secs() - interval).abs() < 1e-9) else { continue };
-        for (class, value) in [("least", row.least_s), ("yardstick", row.yardstick_s)] {
-            canvas.across(class, *interval, value, services, APART);
-        }
-    }
 }
 
 fn draw(canvas: &mut Canvas, number: usize, shift: f64, rows: &[&Row]) {

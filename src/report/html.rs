@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Shows a value as text, in an element or a quoted attribute, never as markup.
-pub(super) struct Esc<T>(pub T);
+pub struct Esc<T>(pub T);
 
 impl<T: fmt::Display> fmt::Display for Esc<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
