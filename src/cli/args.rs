@@ -19,7 +19,7 @@ use crate::web::Listen;
 #[command(name = "reveille", version, max_term_width = 100, subcommand_required = false)]
 #[command(
     after_help = "Exit codes: 0 done, 2 undone, 3 a person is needed, 4 unreachable, 5 invalid files, \
-                        7 locked, 8 no eligible host, 9 evidence missing, 64 usage."
+                        6 saved plan refused, 7 locked, 8 no eligible host, 9 evidence missing, 64 usage."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -103,10 +103,18 @@ pub enum Command {
     Reprotect(RunArgs),
     /// Take a service off all its hosts
     Teardown(RunArgs),
-    /// Show exactly what an operation would do
+    /// Show exactly what an operation would do; keep it for `apply`
     Plan(PlanArgs),
+    /// Show a plan that was kept
+    Show(ShowArgs),
+    /// Do exactly what a kept plan says, once, or say what is not as it was
+    Apply(ApplyArgs),
     /// Show services and hosts
     Status,
+    /// Show what hosts say of themselves; keep it for `plan` and `whatif`
+    Facts(FactsArgs),
+    /// Show what would become of the services if hosts were gone or too busy
+    Whatif(WhatifArgs),
     /// Notice failures, take over, and choose the next secondary, unattended
     Watch(WatchArgs),
     /// Say why a service is moved or left alone, what was seen by whom, and what would change it
@@ -131,8 +139,15 @@ pub enum Command {
     Ack(AckArgs),
     /// End the lease of the monitor that leads; one that stands by leads at once
     Depose(DeposeArgs),
+    /// Prove that no journal was changed after it was written
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print a JSON Schema for editors
     Schema(SchemaArgs),
+    /// Print what makes a shell complete commands and flags
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
     /// Put thousands of simulated histories of faults through the monitor, the planner and the engine
     Sim(SimArgs),
     /// A rehearsal site of real hosts on this machine
@@ -165,23 +180,92 @@ pub struct RunArgs {
 impl RunArgs {
     /// One service, no questions, nothing else said.
     pub fn of(service: ServiceName) -> Self {
-        Self { services: vec![service], to: None, yes: true, check: false, diff: false, inject: Vec::new() }
+        Self::of_all(vec![service])
+    }
+
+    /// The same for several.
+    pub fn of_all(services: Vec<ServiceName>) -> Self {
+        Self { services, to: None, yes: true, check: false, diff: false, inject: Vec::new() }
     }
 }
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     pub operation: Operation,
-    #[command(flatten)]
-    pub run: RunArgs,
+    /// The services, each the name in a playbook
+    #[arg(required = true, value_name = "SERVICE")]
+    pub services: Vec<ServiceName>,
+    /// The new primary
+    #[arg(long, value_name = "HOST")]
+    pub to: Option<HostName>,
     #[arg(long, value_enum, default_value = "text")]
     pub format: PlanFormat,
-    /// Write to this file instead of stdout
+    /// Keep the plan in this file, for `show` and `apply`
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// What `facts -o` kept, instead of asking hosts
+    #[arg(long, value_name = "FILE")]
+    pub facts: Option<PathBuf>,
+    /// Show how the plan differs from a kept one, instead of the plan
+    #[arg(short = 'D', long, value_name = "OLD", conflicts_with = "output")]
+    pub diff: Option<PathBuf>,
     /// Exit with 2 when the plan changes something
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FactsArgs {
+    /// Only the hosts of these services
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<ServiceName>,
+    /// Keep them in this file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct WhatifArgs {
+    /// These hosts are gone at once
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub down: Vec<HostName>,
+    /// Each host alone is gone
+    #[arg(long)]
+    pub all_singles: bool,
+    /// Any two hosts are gone at once
+    #[arg(long)]
+    pub all_pairs: bool,
+    /// Each service has too much to do where it is
+    #[arg(long)]
+    pub overload: bool,
+    /// What `facts -o` kept, instead of asking hosts
+    #[arg(long, value_name = "FILE")]
+    pub facts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// What `plan -o` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: PlanFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// What `plan -o` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Only say whether it would be applied
+    #[arg(short = 'C', long)]
+    pub check: bool,
+    /// Show how files differ
+    #[arg(short = 'D', long)]
+    pub diff: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -337,6 +421,32 @@ pub struct DeposeArgs {
     /// Why; told in the history
     #[arg(long, value_name = "REASON")]
     pub because: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check every record of the site's journals against its seal and the one before
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Journals somewhere else: files, or folders of them [default: the site's]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder for a page for each command; without it, the first page is printed
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

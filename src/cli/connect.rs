@@ -50,3 +50,21 @@ fn destination(common: &Common, site: &Site, host: &HostName) -> Destination {
         local: connection.kind == ConnectionKind::Local,
     }
 }
+
+/// How a host is logged in to, in words: for people, and to notice a change.
+pub fn login(common: &Common, site: &Site, host: &HostName) -> String {
+    let Destination { address, port, user, identity, options, host_keys, local, .. } =
+        destination(common, site, host);
+    if local {
+        return "this machine".to_owned();
+    }
+    let mut words = vec![user.map_or_else(|| address.clone(), |user| format!("{user}@{address}"))];
+    words.extend(port.map(|port| format!("port {port}")));
+    words.extend(identity.map(|file| format!("key {}", file.display())));
+    words.push(match host_keys {
+        HostKeyPolicy::Strict => "host keys: strict".to_owned(),
+        HostKeyPolicy::AcceptNew => "host keys: accept new".to_owned(),
+    });
+    words.extend((!options.is_empty()).then(|| format!("options {}", options.join(" "))));
+    words.join(", ")
+}

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use super::args::Common;
 use super::drill_args::{DrillArgs, DrillCommand, FaultArgs, ShownArgs};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::signals::Signals;
 use super::{drill_report, drill_wake, output, session, site};
 use crate::drill::{self, Document, Drill, Interrupted, Reference, Subject};
 use crate::lab::{FenceKind, Lab, Options, Progress, SubnetInUse};
@@ -36,6 +36,7 @@ async fn faults(common: &Common, args: FaultArgs) -> Result<Exit, Failure> {
     args.services.iter().try_for_each(|service| session::known(&site, service))?;
     // What is wrong with these files is said now, not in some hours.
     let reference = drill_report::reference(&args.shown)?;
+    let mut signals = Signals::listen()?;
     let stop = Arc::new(AtomicBool::new(false));
     let work = {
         let (common, stop) = (common.clone(), Arc::clone(&stop));
@@ -45,8 +46,8 @@ async fn faults(common: &Common, args: FaultArgs) -> Result<Exit, Failure> {
     let mut signalled = None;
     let ended = tokio::select! {
         ended = &mut work => ended,
-        signal = signalled_by() => {
-            signalled = Some(signal?);
+        signal = signals.next() => {
+            signalled = Some(signal);
             output::note("stopping: everything is put back first");
             stop.store(true, Ordering::Relaxed);
             work.await
@@ -58,16 +59,6 @@ async fn faults(common: &Common, args: FaultArgs) -> Result<Exit, Failure> {
         }
         (ended, _) => Ok(ended?),
     }
-}
-
-/// The first signal that asks for the end.
-async fn signalled_by() -> Result<i32, Failure> {
-    let mut int = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
-    let mut term = signal(SignalKind::terminate()).map_err(Failure::internal)?;
-    Ok(tokio::select! {
-        _ = int.recv() => rustix::process::Signal::INT.as_raw(),
-        _ = term.recv() => rustix::process::Signal::TERM.as_raw(),
-    })
 }
 
 fn in_lab(

@@ -4,8 +4,9 @@ use super::args::{Common, RunArgs};
 use super::drill_args::DrillWakeArgs;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::operation::{self, Prepared};
 use super::session::{Session, Waits};
-use super::{operation, output, plan, run};
+use super::{output, plan, run};
 use crate::plan::facts::ProcessFact;
 use crate::plan::table::Role;
 use crate::plan::{Operation, Plan, Request, render};
@@ -14,8 +15,7 @@ use crate::site::id::{HostName, ServiceName};
 pub async fn run(common: &Common, args: &DrillWakeArgs) -> Result<Exit, Failure> {
     let mut session = Session::open(common, std::slice::from_ref(&args.service))?;
     let ended = if args.check {
-        let shape = plan::Shape::default();
-        plan::show(common, &session, Operation::DrillWake, &as_run(args), &shape).await
+        plan::show(common, &session, Operation::DrillWake, &as_run(args)).await
     } else {
         wake(common, &mut session, args).await
     };
@@ -31,7 +31,7 @@ async fn wake(common: &Common, session: &mut Session, args: &DrillWakeArgs) -> R
     session.lock().await?;
     session.no_open_run(std::slice::from_ref(&args.service))?;
     let request = operation::request(common, session, Operation::DrillWake, &as_run(args))?;
-    let (plan, table) = operation::prepared(session, &request).await?;
+    let Prepared { plan, table, .. } = operation::prepared(session, &request).await?;
     if !common.quiet && !common.json {
         output::note(&render::text::summary(&plan));
     }

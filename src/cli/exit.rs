@@ -14,6 +14,8 @@ pub enum Exit {
     Stuck,
     Unreachable,
     InvalidSite,
+    /// A saved plan that is used, was edited, or is no longer what would be done.
+    Refused,
     Locked,
     NoCandidate,
     EvidenceMissing,
@@ -32,6 +34,7 @@ impl Exit {
             Self::Stuck => 3,
             Self::Unreachable => 4,
             Self::InvalidSite => 5,
+            Self::Refused => 6,
             Self::Locked => 7,
             Self::NoCandidate => 8,
             Self::EvidenceMissing => 9,

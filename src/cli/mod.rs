@@ -1,6 +1,7 @@
 //! The command line: one file per command. Inputs in, a reporter out; no decisions.
 
 mod args;
+mod audit;
 mod check;
 mod confirm_dead;
 mod connect;
@@ -13,6 +14,7 @@ mod drill_report;
 mod drill_wake;
 mod exit;
 mod explain;
+mod facts;
 mod failure;
 mod fencer;
 mod history;
@@ -26,13 +28,17 @@ mod recover;
 mod replay;
 mod report;
 mod run;
+mod saved;
 mod schema;
 mod session;
+mod shell;
+mod signals;
 mod sim;
 mod site;
 mod status;
 mod watch;
 mod watch_reports;
+mod whatif;
 
 use std::process::ExitCode;
 
@@ -40,7 +46,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 pub use args::Cli;
-use args::{Command, Common};
+use args::{AuditCommand, Command, Common};
 pub use exit::Exit;
 use failure::Failure;
 
@@ -81,13 +87,20 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Check => check::run(common),
         Command::Inventory(args) => inventory::run(common, &args),
         Command::Schema(args) => schema::run(&args),
+        Command::Audit(AuditCommand::Verify(args)) => audit::verify(common, &args),
+        Command::Completions(args) => Ok(shell::completions(&args)),
+        Command::Man(args) => shell::man(&args),
         Command::Deploy(args) => operation::run(common, crate::plan::Operation::Deploy, &args).await,
         Command::Failover(args) => operation::run(common, crate::plan::Operation::Failover, &args).await,
         Command::Switchover(args) => operation::run(common, crate::plan::Operation::Switchover, &args).await,
         Command::Reprotect(args) => operation::run(common, crate::plan::Operation::Reprotect, &args).await,
         Command::Teardown(args) => operation::run(common, crate::plan::Operation::Teardown, &args).await,
         Command::Plan(args) => plan::run(common, &args).await,
+        Command::Show(args) => saved::show(common, &args),
+        Command::Apply(args) => saved::apply(common, &args).await,
         Command::Status => status::run(common).await,
+        Command::Facts(args) => facts::run(common, &args).await,
+        Command::Whatif(args) => whatif::run(common, &args).await,
         Command::Watch(args) => watch::run(common, &args).await,
         Command::Explain(args) => explain::run(common, &args).await,
         Command::Replay(args) => replay::run(common, &args),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{Common, RunArgs};
 use super::exit::Exit;
+use super::facts::KeptFacts;
 use super::failure::Failure;
 use super::run;
 use super::session::Session;
@@ -17,7 +18,7 @@ use crate::plan::{Operation, Plan, PlanError, Request, ServicePlan, render};
 pub async fn run(common: &Common, operation: Operation, args: &RunArgs) -> Result<Exit, Failure> {
     let mut session = Session::open(common, &args.services)?;
     let ended = if args.check {
-        plan::show(common, &session, operation, args, &plan::Shape::default()).await
+        plan::show(common, &session, operation, args).await
     } else {
         acting(common, &mut session, operation, args).await
     };
@@ -46,9 +47,8 @@ pub async fn attempts(
 ) -> Result<Exit, Failure> {
     let mut first: Option<Exit> = None;
     loop {
-        let planned = prepared(session, &request).await;
-        let (plan, table) = match planned {
-            Ok(planned) => planned,
+        let Prepared { plan, table, .. } = match prepared(session, &request).await {
+            Ok(prepared) => prepared,
             // There was a way, it failed, and there is no other: what failed is what counts.
             Err(failure) => match first {
                 Some(exit) => {
@@ -106,15 +106,37 @@ pub fn request(
     })
 }
 
-/// Facts, table, plan: everything fresh.
-pub async fn prepared(session: &Session, request: &Request) -> Result<(Plan, Table), Failure> {
+/// Everything fresh.
+pub struct Prepared {
+    pub facts: SiteFacts,
+    /// As stored, corrected by the facts.
+    pub table: Table,
+    pub plan: Plan,
+}
+
+/// Asks the hosts, and plans.
+pub async fn prepared(session: &Session, request: &Request) -> Result<Prepared, Failure> {
     let waits = session.waits(request.operation, &request.services, request.to.as_ref()).await?;
     let facts = session.gather(waits, programs(session, request)).await;
     let table = session.table(&facts).await?;
+    from_facts(session, request, facts, table)
+}
+
+/// Plans on what was known once.
+pub fn planned(session: &Session, request: &Request, kept: KeptFacts) -> Result<Prepared, Failure> {
+    from_facts(session, request, kept.hosts, kept.table)
+}
+
+fn from_facts(
+    session: &Session,
+    request: &Request,
+    facts: SiteFacts,
+    table: Table,
+) -> Result<Prepared, Failure> {
     let planner = session.planner(&table, &facts, request.clone());
     let mut plan = planner.plan().map_err(|error| placed(session, error))?;
     plan.hash = crate::plan::timing::hash(&plan, &|text| session.redact(text));
-    Ok((plan, table))
+    Ok(Prepared { facts, table, plan })
 }
 
 /// Programs that a host must have to be chosen: those that the steps of a service run on every host of its pool, and
@@ -160,7 +182,7 @@ fn already_there(failure: Failure, common: &Common) -> Result<Exit, Failure> {
 }
 
 /// Asks before something that looks like a mistake; without anybody to ask it refuses.
-fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
+pub fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
     let Some(question) = plan.services.iter().find_map(|service| question(plan.operation, service)) else {
         return Ok(());
     };

@@ -1,30 +1,43 @@
 //! `reveille plan`, and `-C` anywhere: exactly what a run would do, and nothing done.
 
-use std::path::PathBuf;
-
 use super::args::{Common, PlanArgs, PlanFormat, RunArgs};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::operation::{self, Prepared};
 use super::session::Session;
-use super::{operation, output};
+use super::{facts, output, saved};
 use crate::plan::render::text::Detail;
-use crate::plan::{Operation, Plan, render, timing};
-
-/// How a plan is shown, and what its exit code says.
-#[derive(Debug, Default)]
-pub struct Shape {
-    pub format: PlanFormat,
-    pub output: Option<PathBuf>,
-    pub detailed_exitcode: bool,
-}
+use crate::plan::{Operation, Plan, Request, render, timing};
 
 pub async fn run(common: &Common, args: &PlanArgs) -> Result<Exit, Failure> {
-    let session = Session::open(common, &args.run.services)?;
-    let shape =
-        Shape { format: args.format, output: args.output.clone(), detailed_exitcode: args.detailed_exitcode };
-    let shown = show(common, &session, args.operation, &args.run, &shape).await;
+    let old = args.diff.as_deref().map(saved::load).transpose()?;
+    let session = Session::open(common, &args.services)?;
+    let shown = planned(common, &session, args, old.as_ref()).await;
     session.close().await;
     shown
+}
+
+async fn planned(
+    common: &Common,
+    session: &Session,
+    args: &PlanArgs,
+    old: Option<&saved::SavedPlan>,
+) -> Result<Exit, Failure> {
+    let wanted = RunArgs { to: args.to.clone(), ..RunArgs::of_all(args.services.clone()) };
+    let request = operation::request(common, session, args.operation, &wanted)?;
+    let prepared = match &args.facts {
+        Some(file) => operation::planned(session, &request, facts::load(file)?)?,
+        None => operation::prepared(session, &request).await?,
+    };
+    if let Some(old) = old {
+        let now = saved::keep(common, session, &request, &prepared, Some(&old.inputs.salt))?;
+        return Ok(saved::differ(common, old, &now));
+    }
+    if let Some(file) = &args.output {
+        saved::write(file, session, &saved::keep(common, session, &request, &prepared, None)?)?;
+    }
+    print(common, session, &prepared.plan, args.format)?;
+    Ok(if args.detailed_exitcode && is_change(&prepared.plan) { Exit::Undone } else { Exit::Done })
 }
 
 /// Makes the plan and prints it.
@@ -33,24 +46,24 @@ pub async fn show(
     session: &Session,
     operation: Operation,
     args: &RunArgs,
-    shape: &Shape,
 ) -> Result<Exit, Failure> {
-    let request = operation::request(common, session, operation, args)?;
-    let (plan, _) = operation::prepared(session, &request).await?;
-    let text = session.redact(&text(common, &plan, shape.format)?);
-    match &shape.output {
-        None => output::print(&text),
-        Some(path) => std::fs::write(path, text).map_err(|error| {
-            Failure::internal(
-                anyhow::Error::new(error).context(format!("failed to write {}", path.display())),
-            )
-        })?,
-    }
-    let changes = plan.steps.iter().any(|step| step.skip.is_none() && timing::changes(step));
-    Ok(if shape.detailed_exitcode && changes { Exit::Undone } else { Exit::Done })
+    let request: Request = operation::request(common, session, operation, args)?;
+    let Prepared { plan, .. } = operation::prepared(session, &request).await?;
+    print(common, session, &plan, PlanFormat::default())?;
+    Ok(Exit::Done)
 }
 
-fn text(common: &Common, plan: &Plan, format: PlanFormat) -> Result<String, Failure> {
+fn print(common: &Common, session: &Session, plan: &Plan, format: PlanFormat) -> Result<(), Failure> {
+    output::print(&session.redact(&text(common, plan, format)?));
+    Ok(())
+}
+
+fn is_change(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| step.skip.is_none() && timing::changes(step))
+}
+
+/// A plan in one of its forms.
+pub fn text(common: &Common, plan: &Plan, format: PlanFormat) -> Result<String, Failure> {
     let format = if common.json { PlanFormat::Json } else { format };
     Ok(match format {
         PlanFormat::Text => {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::args::{Common, RunArgs};
@@ -12,6 +11,7 @@ use super::failure::Failure;
 use super::output;
 use super::prober::Client;
 use super::session::{self, Session};
+use super::signals::Signals;
 use crate::engine::event::{Event, EventKind, RunEnd};
 use crate::engine::recover::{self, OpenRun};
 use crate::engine::{self, Fault, Inject, Interrupt, LatePlan, Moment, Reach, RunOptions, Tools};
@@ -179,20 +179,16 @@ async fn watch(mut events: mpsc::UnboundedReceiver<Event>, mut report: Box<dyn R
 
 /// Hands SIGINT and SIGTERM to the run.
 fn listen(interrupt: Interrupt) -> Result<tokio::task::JoinHandle<()>, Failure> {
-    let mut int = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
-    let mut term = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    let mut signals = Signals::listen()?;
     Ok(tokio::spawn(async move {
         let mut asked = false;
         loop {
-            let signal = tokio::select! {
-                _ = int.recv() => SignalKind::interrupt(),
-                _ = term.recv() => SignalKind::terminate(),
-            };
+            let signal = signals.next().await;
             if !asked {
                 output::note("stopping: what runs is finished or taken back; once more stops at once");
             }
             asked = true;
-            interrupt.raise(signal.as_raw_value());
+            interrupt.raise(signal);
         }
     }))
 }

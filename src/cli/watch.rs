@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +14,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::prober::Client;
 use super::session::{self, Session};
+use super::signals::Signals;
 use super::watch_reports::Reports;
 use super::{operation, output};
 use crate::monitor::view::View;
@@ -150,13 +150,9 @@ fn tape(file: Option<&Path>) -> Result<Tape, Failure> {
 
 /// The first signal asks for an orderly end. Services go on either way.
 fn listen(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, Failure> {
-    let mut int = signal(SignalKind::interrupt()).map_err(Failure::internal)?;
-    let mut term = signal(SignalKind::terminate()).map_err(Failure::internal)?;
+    let mut signals = Signals::listen()?;
     Ok(tokio::spawn(async move {
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-        }
+        signals.next().await;
         stop.cancel();
     }))
 }

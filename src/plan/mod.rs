@@ -19,11 +19,13 @@ pub mod ready;
 pub mod reconcile;
 pub mod render;
 pub mod sample;
+pub mod saved;
 mod scope;
 pub mod status;
 pub mod table;
 pub mod testimony;
 pub mod timing;
+pub mod whatif;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::compose::Composer;
@@ -15,7 +16,7 @@ use crate::site::inventory::HostExtras;
 use crate::site::playbook::Playbook;
 
 /// What the user asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     pub operation: Operation,
     pub services: Vec<ServiceName>,

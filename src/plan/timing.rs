@@ -35,7 +35,13 @@ pub(super) fn close(
 pub fn hash(plan: &Plan, redact: &dyn Fn(&str) -> String) -> String {
     let bare = Plan { hash: String::new(), ..plan.clone() };
     let text = serde_json::to_string(&bare).unwrap_or_default();
-    Sha256::digest(redact(&text)).iter().fold(String::new(), |mut hex, byte| {
+    hex(&Sha256::digest(redact(&text)))
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
     })

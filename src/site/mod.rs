@@ -92,6 +92,19 @@ impl Site {
         }
     }
 
+    /// The text of `reveille.yml`, if there is one.
+    pub fn settings_text(&self) -> Option<&str> {
+        self.settings_file.map(|file| self.sources.text(file))
+    }
+
+    /// The file that a playbook was read from, by its path in the site, and its text.
+    pub fn source_of(&self, playbook: &Playbook) -> (String, &str) {
+        let file = playbook.service.span.file;
+        let path = self.sources.path(file);
+        let inside = path.strip_prefix(&self.root).unwrap_or(path);
+        (inside.display().to_string(), self.sources.text(file))
+    }
+
     /// Every playbook that could be read, those with a service name that is taken included.
     pub(crate) fn all_playbooks(&self) -> impl Iterator<Item = &Playbook> {
         self.playbooks.values().chain(&self.doubles)

@@ -54,6 +54,11 @@ impl FileStore {
         self.runs.join(format!("{run}.jsonl"))
     }
 
+    /// The folder of all journals.
+    pub fn journals(&self) -> &Path {
+        &self.runs
+    }
+
     /// Where it is kept; for what a monitor leaves beside it.
     pub fn folder(&self) -> &Path {
         &self.folder
