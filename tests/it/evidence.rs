@@ -141,9 +141,7 @@ fn the_labs_agents_speak_as_fence_agents_do() {
 #[test]
 fn a_leased_address_is_dropped_by_its_own_kernel_and_the_deployer_is_told() {
     let Some(world) = World::new(2) else { return };
-    let playbook = world
-        .read("playbooks/web.yml")
-        .replace("{ state: up,", "{ state: up, lease: 3s,");
+    let playbook = world.read("playbooks/web.yml").replace("{ state: up,", "{ state: up, lease: 3s,");
     assert!(playbook.contains("lease: 3s"));
     world.write("playbooks/web.yml", &playbook);
     let deployed = world.ok(&["deploy", "web"]);

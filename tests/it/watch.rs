@@ -330,8 +330,7 @@ fn what_does_not_stop_the_service_moves_nothing() {
 
 #[test]
 fn a_frozen_host_loses_its_address_when_the_lease_runs_out() {
-    let lease =
-        |playbook: String| playbook.replace("{ state: up,", "{ state: up, lease: 4s,");
+    let lease = |playbook: String| playbook.replace("{ state: up,", "{ state: up, lease: 4s,");
     let Some(world) = World::to_watch(4, lease) else { return };
     let mut watching = world.watch(&[]);
     // Renewed for longer than it lasts.
