@@ -139,7 +139,7 @@ pub enum Command {
     Ack(AckArgs),
     /// End the lease of the monitor that leads; one that stands by leads at once
     Depose(DeposeArgs),
-    /// Prove that no journal was changed after it was written
+    /// Prove that no journal was changed or taken away; move old ones
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Print a JSON Schema for editors
@@ -425,8 +425,10 @@ pub struct DeposeArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Check every record of the site's journals against its seal and the one before
+    /// Check every record of the site's journals against its seal and the one before, and that no journal is missing
     Verify(VerifyArgs),
+    /// Move old journals away; what is left, and what was moved, can still be proven
+    Rotate(RotateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -434,6 +436,22 @@ pub struct VerifyArgs {
     /// Journals somewhere else: files, or folders of them [default: the site's]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// A last seal that was noted down earlier: some record must have it
+    #[arg(long, value_name = "SEAL")]
+    pub seal: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// Journals of runs that began within this time stay, as in 400d
+    #[arg(long, value_name = "TIME")]
+    pub keep: TimeSpan,
+    /// The folder for the others
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Only name them
+    #[arg(short = 'C', long)]
+    pub check: bool,
 }
 
 #[derive(Debug, Args)]

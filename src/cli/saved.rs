@@ -96,6 +96,10 @@ fn as_asked(common: &Common, saved: &SavedPlan) -> Result<Common, Failure> {
 
 /// The run that did it, if one did.
 fn applied_by(session: &Session, saved: &SavedPlan) -> Result<Option<RunId>, Failure> {
+    let moved = session.store.archive().moved().map_err(Failure::internal)?;
+    if let Some(moved) = moved.into_iter().find(|moved| moved.plan == saved.plan.hash) {
+        return Ok(Some(moved.run));
+    }
     for run in session.store.runs().map_err(Failure::internal)? {
         let text = session.store.journal(&run).map_err(Failure::internal)?;
         let first = text.lines().next().unwrap_or_default();

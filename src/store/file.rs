@@ -15,8 +15,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
+use super::archive::Archive;
 use super::desk::{self, Desk};
-use super::journal::{Journal, Redactor};
+use super::journal::{self, Before, Journal, Redactor};
 use super::lease::{Clock, Lease};
 use super::tenure::Tenure;
 use super::{
@@ -47,6 +48,26 @@ impl FileStore {
     /// What happened at the site.
     pub fn history(&self) -> History {
         History::new(&self.folder)
+    }
+
+    /// Journals that were moved away.
+    pub fn archive(&self) -> Archive {
+        Archive::new(&self.folder)
+    }
+
+    /// Lets nobody begin a journal, or move one away, until it is dropped.
+    ///
+    /// # Errors
+    /// A file system without locks.
+    pub fn hold_journals(&self) -> std::io::Result<File> {
+        turn(&self.folder, "runs.lock")
+    }
+
+    /// The journal that a new one goes on from.
+    fn newest(&self) -> std::io::Result<Option<Before>> {
+        let Some(run) = self.runs()?.pop() else { return Ok(None) };
+        let seal = journal::last_seal(&self.journal(&run)?);
+        Ok(Some(Before { run, seal }))
     }
 
     /// Where a run's journal lies.
@@ -114,7 +135,8 @@ impl Store for FileStore {
     }
 
     fn create_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal> {
-        Journal::create(&self.journal_path(run), redact)
+        let _held = self.hold_journals()?;
+        Journal::create(&self.journal_path(run), self.newest()?, redact)
     }
 
     fn reopen_journal(&self, run: &RunId, redact: Redactor) -> std::io::Result<Journal> {
@@ -180,7 +202,7 @@ pub(super) fn parsed<T: DeserializeOwned>(path: &Path, what: &'static str) -> Re
 }
 
 fn replace(folder: &Path, path: &Path, expected: u64, mut table: Table) -> Result<u64, CommitError> {
-    let _turn = turn(folder).map_err(io("lock", folder))?;
+    let _turn = turn(folder, "table.lock").map_err(io("lock", folder))?;
     let found = read(path)?.revision;
     if found != expected {
         return Err(CommitError::Conflict { expected, found });
@@ -191,8 +213,8 @@ fn replace(folder: &Path, path: &Path, expected: u64, mut table: Table) -> Resul
 }
 
 /// Comparing and setting must be one act for two writers, also for those that hold no lease.
-fn turn(folder: &Path) -> std::io::Result<File> {
-    let file = File::create(folder.join("table.lock"))?;
+fn turn(folder: &Path, name: &str) -> std::io::Result<File> {
+    let file = File::create(folder.join(name))?;
     file.lock()?;
     Ok(file)
 }

@@ -1,5 +1,6 @@
-//! Append-only JSON lines, each sealed with a hash over itself and the seal before it. What the lines say is the
-//! engine's matter ([`crate::engine::record`]); this file only sees to it that they last and cannot be edited unseen.
+//! Append-only JSON lines, each sealed with a hash over itself and the seal before it; the first line goes on from the
+//! last of the journal before. What the lines say is the engine's matter ([`crate::engine::record`]); this file only sees
+//! to it that they last and cannot be edited unseen.
 //!
 //! Writers queue up and share an fsync: whoever waits for [`Journal::keep`] waits for one sync at most two long.
 
@@ -16,6 +17,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
+use crate::site::id::RunId;
+
 /// Takes what must not be shown out of a text.
 pub type Redactor = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
@@ -29,12 +32,23 @@ pub struct Sealed<T> {
     pub seq: u64,
     /// RFC 3339.
     pub at: String,
-    /// The hash of the line before; empty in the first.
+    /// The hash of the line before. In the first line: that of the last line of the journal before, empty where there is none.
     pub prev: String,
+    /// The run whose journal goes before this one. Only in the first line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<RunId>,
     #[serde(flatten)]
     pub record: T,
     /// SHA-256 over the line as written, without this field; hexadecimal.
     pub hash: String,
+}
+
+/// The journal that a new one goes on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    pub run: RunId,
+    /// Of its last line; empty while it has none.
+    pub seal: String,
 }
 
 /// The journal cannot be written any more.
@@ -57,16 +71,18 @@ struct Entry {
 }
 
 impl Journal {
-    /// A new journal at `path`. Must be called within a tokio runtime.
+    /// A new journal at `path`, after the one `before`. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// A file that is there already, or cannot be made.
-    pub(super) fn create(path: &Path, redact: Redactor) -> std::io::Result<Self> {
+    pub(super) fn create(path: &Path, before: Option<Before>, redact: Redactor) -> std::io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        Ok(Self::written_by(Pen::new(Paper::File(file)), redact))
+        let (follows, prev) = before.map(|before| (before.run, before.seal)).unzip();
+        let pen = Pen { follows, prev: prev.unwrap_or_default(), ..Pen::new(Paper::File(file)) };
+        Ok(Self::written_by(pen, redact))
     }
 
     /// Continues the journal of a run that was cut short, in a new file of the same name. Whoever still writes to the
@@ -226,6 +242,8 @@ struct Pen {
     paper: Paper,
     seq: u64,
     prev: String,
+    /// For the first line.
+    follows: Option<RunId>,
     /// After a failed write the end of the file is unknown: nothing more is written.
     broken: Option<JournalLost>,
     crash_at: Option<u64>,
@@ -262,7 +280,15 @@ fn crash_at() -> Option<u64> {
 
 impl Pen {
     fn new(paper: Paper) -> Self {
-        Self { paper, seq: 0, prev: String::new(), broken: None, crash_at: crash_at(), fuse: None }
+        Self {
+            paper,
+            seq: 0,
+            prev: String::new(),
+            follows: None,
+            broken: None,
+            crash_at: crash_at(),
+            fuse: None,
+        }
     }
 
     fn write(&mut self, entries: &[Entry]) -> Result<(), JournalLost> {
@@ -300,6 +326,9 @@ impl Pen {
         line.insert("seq".to_owned(), self.seq.into());
         line.insert("at".to_owned(), jiff::Timestamp::now().to_string().into());
         line.insert("prev".to_owned(), self.prev.clone().into());
+        if let Some(run) = self.follows.take() {
+            line.insert("follows".to_owned(), run.as_str().into());
+        }
         if let Value::Object(fields) = record {
             line.extend(fields.clone());
         }
@@ -354,46 +383,79 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<Read<T>, Broken> {
     Ok(Read { records, torn: false })
 }
 
-/// Checks every seal and the chain. `Ok(true)`: whole but for a torn last line.
+/// A journal whose every line is as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proven {
+    /// The hash of each line, in order.
+    pub seals: Vec<String>,
+    /// The last line was being written when its writer died; it does not count.
+    pub torn: bool,
+    /// What its first line goes on from.
+    pub before: Option<Before>,
+}
+
+impl Proven {
+    /// The hash of its last line.
+    pub fn seal(&self) -> &str {
+        self.seals.last().map_or("", String::as_str)
+    }
+}
+
+/// Checks every seal and the chain within the journal; [`chain`] checks the one across journals.
 ///
 /// # Errors
 /// [`Broken`] names the first record that is not as it was written.
-pub fn verify(text: &str) -> Result<bool, Broken> {
-    let mut prev = String::new();
+pub fn verify(text: &str) -> Result<Proven, Broken> {
+    let mut proven = Proven::default();
     for (seq, line) in lines(text) {
         if !line.ends_with('\n') {
-            return Ok(true);
+            return Ok(Proven { torn: true, ..proven });
         }
-        prev = seal_of(line, seq, &prev).map_err(|reason| Broken { seq, reason })?;
+        let sealed = unbroken(line, seq).map_err(|reason| Broken { seq, reason })?;
+        if seq == 0 {
+            proven.before = sealed.follows.map(|run| Before { run, seal: sealed.prev.clone() });
+        }
+        let goes_before = if seq == 0 && proven.before.is_some() { &sealed.prev } else { proven.seal() };
+        if sealed.prev != *goes_before {
+            let reason = "a record before it is missing, or out of place".to_owned();
+            return Err(Broken { seq, reason });
+        }
+        proven.seals.push(sealed.hash);
     }
-    Ok(false)
+    Ok(proven)
 }
 
 /// Where the whole lines of a journal end, the number of its next record, and the seal that goes before it.
 fn end_of(text: &str) -> std::io::Result<(usize, u64, String)> {
-    let torn = verify(text).map_err(std::io::Error::other)?;
-    let whole = if torn { text.rfind('\n').map_or(0, |end| end + 1) } else { text.len() };
-    let read: Read<Value> = read(&text[..whole]).map_err(std::io::Error::other)?;
-    let last = read.records.last();
-    let (seq, prev) = last.map_or((0, String::new()), |last| (last.seq + 1, last.hash.clone()));
-    Ok((whole, seq, prev))
+    let proven = verify(text).map_err(std::io::Error::other)?;
+    let whole = if proven.torn { text.rfind('\n').map_or(0, |end| end + 1) } else { text.len() };
+    Ok((whole, proven.seals.len() as u64, proven.seal().to_owned()))
+}
+
+/// The seal of a journal's last whole line, whatever the others are; empty where there is none.
+pub fn last_seal(text: &str) -> String {
+    let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+    let last = whole.lines().next_back().and_then(|line| serde_json::from_str::<Sealed<Value>>(line).ok());
+    last.map(|sealed| sealed.hash).unwrap_or_default()
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
     (0..).zip(text.split_inclusive('\n'))
 }
 
-fn seal_of(line: &str, seq: u64, prev: &str) -> Result<String, String> {
+/// The line, if it is as it was written and has this number.
+fn unbroken(line: &str, seq: u64) -> Result<Sealed<Value>, String> {
     let sealed: Sealed<Value> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let (body, _) = line.rsplit_once(",\"hash\":").ok_or("it has no seal")?;
     if sealed.hash != hash(&format!("{body}}}")) {
         return Err("it was changed after it was written".to_owned());
     }
-    if sealed.seq != seq || sealed.prev != prev {
+    if sealed.seq != seq {
         return Err("a record before it is missing, or out of place".to_owned());
     }
-    Ok(sealed.hash)
+    Ok(sealed)
 }
 
+pub mod chain;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 //!   └────── Lease: is it still ours? ──────┘
 //! ```
 
+mod archive;
 mod desk;
 mod file;
 mod history;
@@ -36,6 +37,7 @@ use crate::plan::table::Table;
 use crate::site::id::RunId;
 use journal::{Journal, Redactor};
 
+pub use archive::{Archive, Moved};
 pub use file::FileStore;
 pub use history::{Entry, History};
 pub use keeper::Keeper;
@@ -207,11 +209,12 @@ const RUN_TIME: &str = "%Y%m%dT%H%M%S.%3fZ";
 
 /// When the newest run began, by its name.
 fn newest(store: &dyn Store) -> Option<jiff::Timestamp> {
-    let runs = store.runs().ok()?;
-    let times = runs.iter().filter_map(|run| {
-        let (time, _) = run.as_str().split_once("Z-")?;
-        let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.f", time).ok()?;
-        Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-    });
-    times.max()
+    store.runs().ok()?.iter().filter_map(begun).max()
+}
+
+/// When a run began, by its name.
+pub fn begun(run: &RunId) -> Option<jiff::Timestamp> {
+    let (time, _) = run.as_str().split_once("Z-")?;
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.f", time).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }

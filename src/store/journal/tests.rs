@@ -21,7 +21,7 @@ fn written(values: &[Value]) -> String {
     let (_folder, path) = place();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let journal = Journal::create(&path, plain()).unwrap();
+        let journal = Journal::create(&path, None, plain()).unwrap();
         let (last, others) = values.split_last().unwrap();
         for value in others {
             journal.note(value);
@@ -62,7 +62,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
     ) {
         let text = written(&records);
-        prop_assert_eq!(verify(&text), Ok(false));
+        prop_assert_eq!(verify(&text).map(|proven| proven.torn), Ok(false));
         prop_assert_eq!(values(&text), records);
         let mut bytes = text.clone().into_bytes();
         let at = at.index(bytes.len());
@@ -71,7 +71,7 @@ proptest! {
             let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() as u64;
             match verify(&edited) {
                 // An edited last newline makes the last line a torn one.
-                Ok(torn) => prop_assert!(torn && at == text.len() - 1),
+                Ok(proven) => prop_assert!(proven.torn && at == text.len() - 1),
                 Err(broken) => prop_assert!(broken.seq == line, "edited in {line}, found in {}", broken.seq),
             }
         }
@@ -84,7 +84,7 @@ fn a_torn_last_line_is_left_out_and_said() {
     for cut in text.find('\n').unwrap() + 2..text.len() {
         let torn = read::<Value>(&text[..cut]).unwrap();
         assert_eq!((torn.records.len(), torn.torn), (1, true), "at {cut}");
-        assert_eq!(verify(&text[..cut]), Ok(true));
+        assert_eq!(verify(&text[..cut]).map(|proven| proven.torn), Ok(true));
     }
 }
 
@@ -106,7 +106,7 @@ fn secrets_do_not_get_in() {
 #[tokio::test]
 async fn a_cut_journal_is_continued_and_still_verifies() {
     let (_folder, path) = place();
-    let journal = Journal::create(&path, plain()).unwrap();
+    let journal = Journal::create(&path, None, plain()).unwrap();
     journal.note(&json!({"a": 1}));
     journal.keep(&json!({"b": 2})).await.unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -114,7 +114,7 @@ async fn a_cut_journal_is_continued_and_still_verifies() {
     let journal = Journal::reopen(&path, plain()).unwrap();
     journal.keep(&json!({"c": 3})).await.unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(verify(&text), Ok(false));
+    assert_eq!(verify(&text).map(|proven| proven.torn), Ok(false));
     assert_eq!(values(&text), [json!({"a": 1}), json!({"c": 3})]);
 }
 
