@@ -117,7 +117,7 @@ pub enum Command {
     Whatif(WhatifArgs),
     /// Notice failures, take over, and choose the next secondary, unattended
     Watch(WatchArgs),
-    /// Say why a service is moved or left alone, what was seen by whom, and what would change it
+    /// Say why a service is, or was, moved or left alone, what was seen by whom, and what would change it
     Explain(ExplainArgs),
     /// Decide a recording of `watch --record` once more, and compare
     Replay(ReplayArgs),
@@ -127,6 +127,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Tell the story of one run: why, by whom, what was done where, how long it took
     Report(ReportArgs),
+    /// Compare two runs: where they went, what they did, what took longer
+    Diff(DiffArgs),
     /// Finish or take back a run that was cut short
     Recover(RecoverArgs),
     /// Say that a host is dead and stays so: evidence for a failover
@@ -335,6 +337,12 @@ pub enum WatchMode {
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     pub service: ServiceName,
+    /// What was known, done and held back then: 2026-11-23T03:12, or 03:12 today
+    #[arg(long, value_name = "TIME", conflicts_with = "run")]
+    pub at: Option<String>,
+    /// Why this run was as it was; its name, or the beginning or end of it
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -361,6 +369,16 @@ pub struct ReportArgs {
     pub run: Option<String>,
     #[arg(long, value_enum, default_value = "text")]
     pub format: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// A run's name, or the beginning or end of it
+    #[arg(value_name = "RUN1")]
+    pub first: String,
+    /// The other's [default: the last one]
+    #[arg(value_name = "RUN2")]
+    pub second: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -6,6 +6,7 @@ mod check;
 mod confirm_dead;
 mod connect;
 mod depose;
+mod diff;
 mod doctor;
 mod doctor_fences;
 mod drill;
@@ -14,6 +15,7 @@ mod drill_report;
 mod drill_wake;
 mod exit;
 mod explain;
+mod explain_past;
 mod facts;
 mod failure;
 mod fencer;
@@ -103,11 +105,13 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Facts(args) => facts::run(common, &args).await,
         Command::Whatif(args) => whatif::run(common, &args).await,
         Command::Watch(args) => watch::run(common, &args).await,
+        Command::Explain(args) if args.at.is_some() || args.run.is_some() => explain_past::run(common, &args),
         Command::Explain(args) => explain::run(common, &args).await,
         Command::Replay(args) => replay::run(common, &args),
         Command::Drill(args) => drill::run(common, *args).await,
         Command::History(args) => history::run(common, &args),
         Command::Report(args) => report::run(common, &args),
+        Command::Diff(args) => diff::run(common, &args),
         Command::Recover(args) => recover::run(common, &args).await,
         Command::ConfirmDead(args) => confirm_dead::run(common, &args).await,
         Command::Pause(args) => pause::pause(common, &args).await,

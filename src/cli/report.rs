@@ -9,6 +9,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::{output, session, site, watch_reports};
 use crate::engine::account::Account;
+use crate::engine::record::Story;
+use crate::plan::Plan;
 use crate::report::account;
 use crate::report::watch::Line;
 use crate::site::id::RunId;
@@ -25,12 +27,7 @@ struct Document<'a> {
 pub fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
     let site = site::valid(common)?;
     let store = session::store(&site)?;
-    let run = named(&store, args.run.as_deref())?;
-    let text = store.journal(&run).map_err(Failure::internal)?;
-    let records = journal::read(&text).map_err(Failure::internal)?.records;
-    let account = Account::of(&records).ok_or_else(|| {
-        Failure::words(Exit::Internal, format!("the journal of {run} does not begin as one"))
-    })?;
+    let Told { account, .. } = told(&store, args.run.as_deref())?;
     let happenings = account::belonging(&account, watch_reports::told(&store.history(), usize::MAX));
     if common.json || args.format == ReportFormat::Json {
         let happenings = happenings.iter().map(Line::of).collect();
@@ -40,6 +37,24 @@ pub fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
         output::print(&account::text(&account, &happenings, &TimeZone::system()));
     }
     Ok(Exit::Done)
+}
+
+/// What a run's journal tells.
+pub struct Told {
+    pub account: Account,
+    pub plan: Plan,
+}
+
+/// The account of the run that is meant; see [`named`].
+pub fn told(store: &FileStore, name: Option<&str>) -> Result<Told, Failure> {
+    let run = named(store, name)?;
+    let text = store.journal(&run).map_err(Failure::internal)?;
+    let records = journal::read(&text).map_err(Failure::internal)?.records;
+    let read = Account::of(&records).zip(Story::of(&records));
+    let (account, Story { plan, .. }) = read.ok_or_else(|| {
+        Failure::words(Exit::Internal, format!("the journal of {run} does not begin as one"))
+    })?;
+    Ok(Told { account, plan })
 }
 
 /// The run that is meant: by its name, by the beginning or end of it, or else the last one.

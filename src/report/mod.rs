@@ -3,10 +3,12 @@
 
 pub mod account;
 pub mod board;
+pub mod compare;
 pub mod html;
 mod json;
 mod lines;
 pub mod metrics;
+pub mod past;
 mod progress;
 #[cfg(test)]
 pub(crate) mod sample;

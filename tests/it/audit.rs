@@ -126,3 +126,61 @@ fn journals_that_were_moved_are_still_proven_and_a_plan_stays_used() {
     let said = world.run(&["audit", "rotate", "--keep", "0s", "--to", "old"]);
     assert_eq!(said.code, 3, "nothing is moved from a chain that is not proven");
 }
+
+#[test]
+fn two_runs_are_compared_by_what_their_hosts_were() {
+    let Some((world, journals)) = World::with_runs() else { return };
+    let runs: Vec<String> = journals.iter().map(|path| stem(path)).collect();
+    let said = world.ok(&["diff", &runs[1], &runs[1]]);
+    assert!(said.err.contains("both did the same"), "{}\n{}", said.out, said.err);
+    let said = world.ok(&["diff", &runs[1], &runs[2]]);
+    for expected in ["web h1 → h2, copy on h1, epoch 2", "web h2 → h1, copy on h2, epoch 3"] {
+        assert!(said.out.contains(expected), "{}", said.out);
+    }
+    assert!(!said.out.contains("Only in"), "the same operation: {}", said.out);
+    // A changed template is a line that differs.
+    let template = world.read("templates/web/site.conf.j2");
+    world.write("templates/web/site.conf.j2", &template.replace("Options None", "Options Indexes"));
+    world.ok(&["deploy", "web"]);
+    let said = world.ok(&["diff", &runs[0], "--json"]);
+    let differs: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        (&differs["schema"], &differs["runs"][0]),
+        (&"reveille.diff/1".into(), &runs[0].as_str().into())
+    );
+    let does = |step: &Value| {
+        step["does"].as_array().is_some_and(|lines| lines.iter().any(|line| line == "+ Options Indexes"))
+    };
+    let steps = differs["steps"].as_array().unwrap();
+    assert!(
+        steps.iter().any(|step| step["step"] == "web, new primary: prepare.site" && does(step)),
+        "{differs:#}"
+    );
+    assert_eq!(world.run(&["diff", "nonsense"]).code, 64);
+}
+
+#[test]
+fn a_decision_of_the_past_is_explained_from_what_was_written_then() {
+    let Some((world, journals)) = World::with_runs() else { return };
+    let text = fs::read_to_string(&journals[2]).unwrap();
+    let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let second_switch = first["at"].as_str().unwrap();
+    let said = world.ok(&["explain", "web", "--run", &stem(&journals[1])]);
+    for expected in ["switchover of web: done", "the primary: h2", "h1: no: is being left by this plan"] {
+        assert!(said.out.contains(expected), "{}", said.out);
+    }
+    // At the moment the second switchover began, the first one's outcome was true.
+    let said = world.ok(&["explain", "web", "--at", second_switch, "--json"]);
+    let past: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(past["schema"], "reveille.past/1");
+    assert_eq!((&past["row"]["primary"], &past["row"]["epoch"]), (&"h2".into(), &2.into()), "{past:#}");
+    assert_eq!(past["decision"]["run"].as_str().unwrap(), stem(&journals[2]));
+    let said = world.ok(&["explain", "web", "--at", "2001-01-01T00:00"]);
+    assert!(said.out.contains("no run had given it a primary yet"), "{}", said.out);
+    for (args, word) in
+        [(["--at", "yesterday"], "is no time"), (["--at", "2999-01-01T00:00"], "has not come yet")]
+    {
+        let said = world.run(&[&["explain", "web"], &args[..]].concat());
+        assert!(said.code == 64 && said.err.contains(word), "{}", said.err);
+    }
+}

@@ -70,8 +70,8 @@ const ROOMS: [Room; 19] = [
         ],
         purity: Purity::Free,
     },
-    // What a run looks like is decided from its events alone, so that every report can be made from a journal too; what
-    // a monitor looks like, from what it tells and from its pictures.
+    // What a run looks like is decided from its events alone, so that every report can be made from a journal too, whose
+    // first record is the plan; what a monitor looks like, from what it tells and from its pictures.
     Room {
         name: "report",
         may_name: &[
@@ -81,8 +81,13 @@ const ROOMS: [Room; 19] = [
             "monitor::Happening",
             "monitor::Gravity",
             "monitor::view",
+            "plan::Plan",
+            "plan::PlanStep",
+            "plan::ServicePlan",
+            "plan::PlacementTable",
             "plan::StepRef",
             "plan::Operation",
+            "plan::render",
             "plan::status",
             "plan::table",
             "site::id",
