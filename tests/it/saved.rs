@@ -88,6 +88,23 @@ fn a_decision_that_would_not_be_taken_any_more_is_named() {
 }
 
 #[test]
+fn a_host_that_became_loaded_is_a_reason() {
+    let Some(world) = World::new(3) else { return };
+    let kept = world.keeps(&["deploy", "web"]);
+    let chosen = kept["plan"]["services"][0]["to"].as_str().unwrap().to_owned();
+    world.ok(&["apply", "plan.json", "--check"]);
+    // All hosts of a lab have one load; this one says otherwise.
+    world
+        .lab
+        .sh(&chosen, "echo '90 90 90 1/1 1' >/run/load && mount --bind /run/load /proc/loadavg")
+        .unwrap();
+    let said = world.refuses();
+    let expected = format!(", not {chosen} ({chosen}: -");
+    assert!(said.err.contains("web: the primary would be ") && said.err.contains(&expected), "{}", said.err);
+    assert_eq!(world.served_by(), None, "nothing was done");
+}
+
+#[test]
 fn a_role_that_was_taken_meanwhile_is_a_reason() {
     let Some(world) = World::new(4) else { return };
     let kept = world.keeps(&["deploy", "web"]);

@@ -134,6 +134,23 @@ fn every_pair_is_played_through_and_comes_out_the_same_again() {
 }
 
 #[test]
+fn nobody_is_asked() {
+    let paper = Paper::new();
+    let calls = paper.site.path().join("calls");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-e", "trace=socket,connect,execve", "-o"]).arg(&calls);
+    command.arg(env!("CARGO_BIN_EXE_reveille")).args(["whatif", "--all-pairs", "--facts", "facts.json"]);
+    let Ok(output) = command.current_dir(paper.site.path()).output() else {
+        eprintln!("skipped: there is no strace");
+        return;
+    };
+    assert!(output.status.success(), "{output:?}");
+    let calls = fs::read_to_string(calls).unwrap();
+    assert_eq!(calls.matches("execve(").count(), 1, "no program is called: {calls}");
+    assert!(!calls.contains("socket(") && !calls.contains("connect("), "{calls}");
+}
+
+#[test]
 fn what_is_lost_ends_with_8() {
     let paper = Paper::new();
     let all: Vec<String> = (1..HOSTS).map(|number| format!("h{number}")).collect();
