@@ -75,16 +75,36 @@ fn an_overloaded_host_is_left_while_it_answers() {
     );
 }
 
-#[test]
-fn other_faults_are_measured_too() {
-    let args = ["web", "--fault", "kill,freeze,crash", "--intervals", "1", "--rounds", "1", "--json"];
+/// A round of each fault, one after the other in one lab: a monitor sees it and another host serves.
+fn is_taken_over_after(service: &str, faults: &str) {
+    let args = [service, "--fault", faults, "--intervals", "1", "--rounds", "1", "--json"];
     let Some(output) = drill(&args) else { return };
     let document = Document::parse(&String::from_utf8(output.stdout).unwrap()).unwrap();
-    assert_eq!(document.rounds.len(), 3);
-    assert!(
-        document.rounds.iter().all(|round| round.response_s.is_some_and(|time| time < 20.0)),
-        "{document:?}"
-    );
+    assert_eq!(document.rounds.len(), faults.split(',').count());
+    for round in &document.rounds {
+        assert!(round.response_s.is_some_and(|time| time < 20.0), "{round:?}");
+        assert!(round.to.as_ref().is_some_and(|to| *to != round.from), "{round:?}");
+    }
+}
+
+#[test]
+fn web_is_taken_over_after_any_fault() {
+    is_taken_over_after("web", "kill,freeze,crash");
+}
+
+#[test]
+fn mail_is_taken_over_after_any_fault() {
+    is_taken_over_after("mail", "cut,crash,overload,kill,freeze");
+}
+
+#[test]
+fn dns_is_taken_over_after_any_fault() {
+    is_taken_over_after("dns", "cut,crash,overload,kill,freeze");
+}
+
+#[test]
+fn the_monitor_is_taken_over_after_any_fault() {
+    is_taken_over_after("monitor", "cut,crash,overload,kill,freeze");
 }
 
 /// The pages of the book are what its rounds render to; `make tables` writes both.
