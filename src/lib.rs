@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod drill;
 pub mod engine;
 pub mod fence;
+pub mod import;
 pub mod lab;
 pub mod module;
 pub mod monitor;

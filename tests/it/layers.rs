@@ -30,9 +30,10 @@ enum Purity {
     Free,
 }
 
-const ROOMS: [Room; 19] = [
+const ROOMS: [Room; 20] = [
     Room { name: "template", may_name: &[], purity: Purity::Pure },
     Room { name: "site", may_name: &["template"], purity: Purity::Files },
+    Room { name: "import", may_name: &["site", "template"], purity: Purity::Pure },
     Room { name: "module", may_name: &["site", "template"], purity: Purity::Pure },
     Room { name: "plan", may_name: &["site", "template", "module"], purity: Purity::Pure },
     Room { name: "doctor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
@@ -141,6 +142,7 @@ const ROOMS: [Room; 19] = [
         may_name: &[
             "site",
             "template",
+            "import",
             "module",
             "plan",
             "doctor",
