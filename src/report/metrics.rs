@@ -259,6 +259,8 @@ fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 

@@ -17,6 +17,7 @@ mod language;
 mod layers;
 mod leases;
 mod mail;
+mod metrics;
 mod modules;
 mod monitor_service;
 mod monitors;
