@@ -17,10 +17,6 @@ use crate::web::Listen;
 /// any host, with nothing installed there. Run it from anywhere inside a site.
 #[derive(Debug, Parser)]
 #[command(name = "reveille", version, max_term_width = 100, subcommand_required = false)]
-#[command(
-    after_help = "Exit codes: 0 done, 2 undone, 3 a person is needed, 4 unreachable, 5 invalid files, \
-                        6 saved plan refused, 7 locked, 8 no eligible host, 9 evidence missing, 64 usage."
-)]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
@@ -37,43 +33,44 @@ pub struct Common {
         short,
         long,
         global = true,
+        hide_short_help = true,
         value_name = "PATH",
         env = "REVEILLE_INVENTORY",
         value_delimiter = ','
     )]
     pub inventory: Vec<PathBuf>,
     /// The site's folder [default: the nearest one above with a reveille.yml or playbooks/]
-    #[arg(long, global = true, value_name = "DIR", env = "REVEILLE_SITE")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "DIR", env = "REVEILLE_SITE")]
     pub site: Option<PathBuf>,
     /// Only these hosts may be chosen: an Ansible host pattern
-    #[arg(short, long, global = true, value_name = "PATTERN")]
+    #[arg(short, long, global = true, hide_short_help = true, value_name = "PATTERN")]
     pub limit: Option<String>,
     /// A variable (NAME=VALUE), a JSON object, or a YAML file (@FILE); wins over every other
-    #[arg(short = 'e', long = "extra-vars", global = true, value_name = "VARS")]
+    #[arg(short = 'e', long = "extra-vars", global = true, hide_short_help = true, value_name = "VARS")]
     pub extra_vars: Vec<String>,
     /// How many hosts are worked on at the same time
-    #[arg(short, long, global = true, value_name = "N", env = "REVEILLE_FORKS")]
+    #[arg(short, long, global = true, hide_short_help = true, value_name = "N", env = "REVEILLE_FORKS")]
     pub forks: Option<usize>,
     /// Only steps with this tag; may be repeated
-    #[arg(short, long, global = true, value_name = "TAG", value_delimiter = ',')]
+    #[arg(short, long, global = true, hide_short_help = true, value_name = "TAG", value_delimiter = ',')]
     pub tags: Vec<String>,
     /// Log in as this user where the inventory names none
-    #[arg(short, long, global = true, value_name = "USER")]
+    #[arg(short, long, global = true, hide_short_help = true, value_name = "USER")]
     pub user: Option<String>,
     /// Become root through sudo on every host
-    #[arg(short = 'b', long = "become", global = true)]
+    #[arg(short = 'b', long = "become", global = true, hide_short_help = true)]
     pub become_root: bool,
     /// Say more; -vvv shows what travels over SSH
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing on success and the whole story on failure (for cron)
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub quiet: bool,
     /// Print JSON (runs print JSON lines)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub json: bool,
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
 }
 
@@ -87,15 +84,19 @@ pub enum Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a small commented site, which works in a lab as it is
+    Init(InitArgs),
+    /// Make a playbook's phase of a playbook of Ansible's
+    Import(ImportArgs),
     /// Find every mistake in the site's files, without a connection
     Check,
-    /// Look at every host, changing nothing, and name what would fail at night
+    /// Look at every host, change nothing, name what would fail
     Doctor(DoctorArgs),
     /// Show what the inventory says, and where it says it
     Inventory(InventoryArgs),
     /// Set a service up: primary and sleeping secondary
     Deploy(RunArgs),
-    /// Wake the sleeping copy of a lost primary, move the address, prepare a new secondary
+    /// Wake the sleeping copy of a lost primary, and prepare another
     Failover(RunArgs),
     /// Move a healthy service to another host
     Switchover(RunArgs),
@@ -107,27 +108,27 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show a plan that was kept
     Show(ShowArgs),
-    /// Do exactly what a kept plan says, once, or say what is not as it was
+    /// Do exactly what a kept plan says, once, or say what changed
     Apply(ApplyArgs),
     /// Show services and hosts
     Status,
-    /// Show what hosts say of themselves; keep it for `plan` and `whatif`
+    /// Show what hosts say of themselves; keep it for later plans
     Facts(FactsArgs),
-    /// Show what would become of the services if hosts were gone or too busy
+    /// Show what would become of services if hosts were gone or busy
     Whatif(WhatifArgs),
-    /// Notice failures, take over, and choose the next secondary, unattended
+    /// Notice failures, take over, restore protection, unattended
     Watch(WatchArgs),
-    /// Say why a service is, or was, moved or left alone, what was seen by whom, and what would change it
+    /// Say why a service is, or was, moved or left alone
     Explain(ExplainArgs),
     /// Decide a recording of `watch --record` once more, and compare
     Replay(ReplayArgs),
-    /// Make real failures in a lab and measure how long a client is without its service
+    /// Make real failures in a lab and measure what a client misses
     Drill(Box<DrillArgs>),
     /// Show what happened at the site
     History(HistoryArgs),
-    /// Tell the story of one run: why, by whom, what was done where, how long it took
+    /// Tell the story of one run: why, by whom, what, how long
     Report(ReportArgs),
-    /// Compare two runs: where they went, what they did, what took longer
+    /// Compare two runs: where they went, what took longer
     Diff(DiffArgs),
     /// Finish or take back a run that was cut short
     Recover(RecoverArgs),
@@ -137,9 +138,9 @@ pub enum Command {
     Pause(PauseArgs),
     /// End a pause
     Resume(ResumeArgs),
-    /// Let a service be taken over again after a takeover failed or too many were made
+    /// Let a service move again after a takeover failed or too many
     Ack(AckArgs),
-    /// End the lease of the monitor that leads; one that stands by leads at once
+    /// End the lease of the monitor that leads; another leads at once
     Depose(DeposeArgs),
     /// Prove that no journal was changed or taken away; move old ones
     #[command(subcommand)]
@@ -150,10 +151,42 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Write the manual pages
     Man(ManArgs),
-    /// Put thousands of simulated histories of faults through the monitor, the planner and the engine
+    /// Put thousands of simulated histories of faults through it all
     Sim(SimArgs),
     /// A rehearsal site of real hosts on this machine
     Lab(LabArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The site's folder; made if missing
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// What its service is called [default: hello]
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<ServiceName>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A playbook of Ansible's, or a file of tasks
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The phase that its tasks become
+    #[arg(long, value_enum, default_value = "prepare")]
+    pub phase: ImportPhase,
+    /// What the service is called [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<ServiceName>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImportPhase {
+    Prepare,
+    Sleep,
+    Wake,
+    Ifconfig,
+    Teardown,
 }
 
 /// Flags of the five operations.

@@ -13,7 +13,7 @@ use crate::store::update;
 pub async fn run(common: &Common, args: &ConfirmDeadArgs) -> Result<Exit, Failure> {
     let mut session = Session::open(common, &[])?;
     if session.site.inventory.host(&args.host).is_none() {
-        return Err(Failure::words(Exit::Usage, format!("there is no host {} in the inventory", args.host)));
+        return Err(session::no_host(&session.site, &args.host));
     }
     session.hosts.retain(|host| *host == args.host);
     let waits = Waits { must: BTreeSet::from([args.host.clone()]), ..Waits::default() };

@@ -15,7 +15,7 @@ use super::doctor_fences::Fences;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use super::session::Session;
+use super::session::{self, Session};
 use crate::doctor::login::{self, Route};
 use crate::doctor::service::{self, Round};
 use crate::doctor::text::{self, Detail};
@@ -53,7 +53,7 @@ async fn examine(common: &Common, session: &Session, args: &DoctorArgs) -> Resul
 fn limited(common: &Common, session: &Session) -> Result<Vec<HostName>, Failure> {
     let Some(pattern) = &common.limit else { return Ok(session.hosts.clone()) };
     let limit = session.site.inventory.select(pattern);
-    let limit = limit.map_err(|error| Failure::words(Exit::Usage, format!("--limit {pattern}: {error}")))?;
+    let limit = limit.map_err(|error| session::no_pattern(pattern, error))?;
     Ok(session.hosts.iter().filter(|host| limit.contains(host)).cloned().collect())
 }
 

@@ -16,7 +16,9 @@ use crate::drill::{Document, Reference, Tables, csv, page, results, text};
 pub fn run(common: &Common, args: &DrillReportArgs) -> Result<Exit, Failure> {
     let documents: Result<Vec<Document>> = args.files.iter().map(|file| Document::load(file)).collect();
     let merged = documents.and_then(Document::merge);
-    let document = merged.map_err(|error| Failure::new(Exit::Usage, error))?;
+    let document = merged.map_err(|error| {
+        Failure::new(Exit::Usage, error).hint("name what `reveille drill SERVICE -o FILE` wrote")
+    })?;
     let reference = reference(&args.shown)?;
     write(&document, reference.as_ref(), &args.shown)?;
     if let Some(folder) = &args.book {
@@ -33,7 +35,9 @@ pub fn run(common: &Common, args: &DrillReportArgs) -> Result<Exit, Failure> {
 /// Somebody else's figures, if a file of them was named.
 pub fn reference(shown: &ShownArgs) -> Result<Option<Reference>, Failure> {
     let loaded = shown.reference.as_deref().map(Reference::load).transpose();
-    loaded.map_err(|error| Failure::new(Exit::Usage, error))
+    loaded.map_err(|error| {
+        Failure::new(Exit::Usage, error).hint("the book says what such a file holds, under \"Rehearse\"")
+    })
 }
 
 /// The files that were asked for.

@@ -98,7 +98,10 @@ async fn explain(
         let peek = field.peek(config).await.map_err(Failure::internal)?;
         (peek.core.view(), peek.core, peek.acts, peek.table, peek.facts)
     };
-    let absent = || Failure::words(Exit::Usage, format!("the monitor does not watch {name}"));
+    let absent = || {
+        Failure::words(Exit::Usage, format!("the monitor does not watch {name}"))
+            .hint(format!("start one that does: `reveille watch {name}`"))
+    };
     let service = view.services.into_iter().find(|service| service.service == *name).ok_or_else(absent)?;
     let (placement, no_plan) = candidates(field, &table, &facts, name);
     Ok(Explanation {

@@ -63,6 +63,25 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+/// What a person does about a plan that cannot be made, where the message does not say so already.
+fn next_step(error: &PlanError) -> Option<String> {
+    match error {
+        PlanError::UnknownService { .. } => Some("`reveille status` shows the services".to_owned()),
+        PlanError::NotInPool { service, .. } => {
+            Some(format!("`hosts:` in the playbook of {service} says which hosts are"))
+        }
+        PlanError::AlreadyThere { service, .. } => {
+            Some(format!("`reveille status` shows where {service} is"))
+        }
+        PlanError::Unreachable { host, .. } => {
+            Some(format!("`reveille doctor -l {host}` says why; if it is lost, `reveille failover`"))
+        }
+        PlanError::NoCandidate { .. } => Some("`reveille doctor` says what hosts lack".to_owned()),
+        PlanError::Render { .. } => Some("`reveille check` shows texts that cannot be rendered".to_owned()),
+        _ => None,
+    }
+}
+
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         let exit = Exit::from(&error);
@@ -76,7 +95,7 @@ impl From<PlanError> for Failure {
                     .collect();
                 Some(lines.join("\n      "))
             }
-            _ => None,
+            error => next_step(error),
         };
         Self { exit, error: error.into(), hint }
     }

@@ -3,7 +3,7 @@
 use super::args::{Common, InventoryArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{output, site};
+use super::{output, session, site};
 use crate::site::diagnostic::{self, Severity};
 use crate::site::id::HostName;
 use crate::site::inventory::explanation;
@@ -27,11 +27,12 @@ pub fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure> {
     } else if let Some(path) = &args.explain {
         let (host, variable) = split(path)?;
         if site.inventory.host(&host).is_none() {
-            return Err(Failure::words(Exit::Usage, format!("there is no host {host} in the inventory")));
+            return Err(session::no_host(&site, &host));
         }
         let candidates = site.explain(&host, variable);
         if candidates.is_empty() {
-            return Err(Failure::words(Exit::Usage, format!("{host} has no variable `{variable}`")));
+            return Err(Failure::words(Exit::Usage, format!("{host} has no variable `{variable}`"))
+                .hint("`reveille inventory --list` shows every variable of every host"));
         }
         output::print(&explanation(&host, variable, &candidates, &site.sources));
     }
@@ -40,7 +41,10 @@ pub fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure> {
 
 /// `h1.example.org.rack`: host names may hold dots, variable names may not.
 fn split(path: &str) -> Result<(HostName, &str), Failure> {
-    let usage = || Failure::words(Exit::Usage, format!("`{path}` is not HOST.VARIABLE"));
+    let usage = || {
+        Failure::words(Exit::Usage, format!("`{path}` is not HOST.VARIABLE"))
+            .hint("write a host and a variable of it, as in `h1.ansible_host`")
+    };
     let (host, variable) = path.rsplit_once('.').ok_or_else(usage)?;
     Ok((HostName::try_from(host).map_err(|_| usage())?, variable))
 }

@@ -19,8 +19,13 @@ mod explain_past;
 mod facts;
 mod failure;
 mod fencer;
+mod help;
+mod help_examples;
 mod history;
+mod import;
+mod init;
 mod inventory;
+mod next;
 mod operation;
 mod output;
 mod pause;
@@ -44,17 +49,20 @@ mod whatif;
 
 use std::process::ExitCode;
 
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
 
 pub use args::Cli;
-use args::{AuditCommand, Command, Common};
+use args::{AuditCommand, Command};
 pub use exit::Exit;
 use failure::Failure;
+pub use help::{GROUPS, command};
+pub use help_examples::EXAMPLES;
 
 /// Parses the arguments, runs the command, prints what went wrong once.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -84,8 +92,10 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let common = &cli.common;
-    let Some(command) = cli.command else { return Ok(welcome(common)) };
+    let Some(command) = cli.command else { return next::run(common).await };
     match command {
+        Command::Init(args) => init::run(common, &args),
+        Command::Import(args) => import::run(common, &args),
         Command::Check => check::run(common),
         Command::Inventory(args) => inventory::run(common, &args),
         Command::Schema(args) => schema::run(&args),
@@ -125,17 +135,4 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Passed(crate::lab::cli::run(args, &root).await?))
         }
     }
-}
-
-/// What bare `reveille` says: the next thing to do.
-fn welcome(common: &Common) -> Exit {
-    if let Ok(root) = site::root(common) {
-        output::say(&format!(
-            "site {}: `reveille check`, `reveille status`, `reveille --help`",
-            root.display()
-        ));
-        return Exit::Done;
-    }
-    let _ = Cli::command().print_help();
-    Exit::Usage
 }

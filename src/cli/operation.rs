@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::facts::KeptFacts;
 use super::failure::Failure;
 use super::run;
-use super::session::Session;
+use super::session::{self, Session};
 use super::{output, plan};
 use crate::doctor::Needs;
 use crate::engine::next_attempt;
@@ -83,11 +83,7 @@ pub fn request(
     let limit = match &common.limit {
         None => None,
         Some(pattern) => Some(
-            session
-                .site
-                .inventory
-                .select(pattern)
-                .map_err(|error| Failure::words(Exit::Usage, format!("--limit {pattern}: {error}")))?,
+            session.site.inventory.select(pattern).map_err(|error| session::no_pattern(pattern, error))?,
         ),
     };
     Ok(Request {
@@ -188,7 +184,8 @@ pub fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
     };
     match if yes { Some(true) } else { output::ask(&question) } {
         Some(true) => Ok(()),
-        Some(false) => Err(Failure::words(Exit::Usage, "not confirmed; nothing was done")),
+        Some(false) => Err(Failure::words(Exit::Usage, "not confirmed; nothing was done")
+            .hint("`-C` shows what would be done; --yes asks nothing")),
         None => Err(Failure::words(Exit::Usage, format!("{question} There is nobody to ask"))
             .hint("say so with --yes")),
     }

@@ -11,7 +11,10 @@ use crate::monitor::{Effect, Input, Now};
 use crate::watch::{Difference, Parted, Replay, Replayed};
 
 pub fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
-    let named = |error| Failure::words(Exit::Usage, format!("{}: {error}", args.file.display()));
+    let named = |error| {
+        Failure::words(Exit::Usage, format!("{}: {error}", args.file.display()))
+            .hint("name what `reveille watch --record FILE` wrote")
+    };
     let mut lines = BufReader::new(File::open(&args.file).map_err(named)?).lines().enumerate().peekable();
     let mut replay = Replay::default();
     let (mut inputs, mut decisions) = (0_usize, 0_usize);
@@ -70,7 +73,8 @@ fn clock(now: Now) -> String {
 
 fn refused(common: &Common, number: usize, parted: Parted) -> Result<Exit, Failure> {
     let Parted::Otherwise(difference) = parted else {
-        return Err(Failure::words(Exit::Usage, format!("line {number}: {parted}")));
+        return Err(Failure::words(Exit::Usage, format!("line {number}: {parted}"))
+            .hint("name what `reveille watch --record FILE` wrote, as a whole"));
     };
     let Difference { now, input, then, today } = *difference;
     if common.json {

@@ -53,6 +53,7 @@ pub fn told(store: &FileStore, name: Option<&str>) -> Result<Told, Failure> {
     let read = Account::of(&records).zip(Story::of(&records));
     let (account, Story { plan, .. }) = read.ok_or_else(|| {
         Failure::words(Exit::Internal, format!("the journal of {run} does not begin as one"))
+            .hint("`reveille audit verify` says whether it was changed")
     })?;
     Ok(Told { account, plan })
 }
@@ -62,7 +63,10 @@ fn named(store: &FileStore, text: Option<&str>) -> Result<RunId, Failure> {
     let mut runs: Vec<RunId> = store.runs().map_err(Failure::internal)?;
     runs.sort();
     let Some(text) = text else {
-        return runs.pop().ok_or_else(|| Failure::words(Exit::Usage, "there was no run yet"));
+        return runs.pop().ok_or_else(|| {
+            Failure::words(Exit::Usage, "there was no run yet")
+                .hint("an operation is one: `reveille deploy SERVICE`")
+        });
     };
     let fits = |run: &&RunId| run.as_str().starts_with(text) || run.as_str().ends_with(text);
     match runs.iter().filter(fits).collect::<Vec<_>>()[..] {

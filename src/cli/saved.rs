@@ -229,7 +229,9 @@ pub fn write(file: &Path, session: &Session, saved: &SavedPlan) -> Result<(), Fa
 /// No such file, no plan, or edited since.
 pub fn load(file: &Path) -> Result<SavedPlan, Failure> {
     let read = fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()));
-    let text = read.map_err(|error| Failure::new(Exit::Usage, error))?;
+    let text = read.map_err(|error| {
+        Failure::new(Exit::Usage, error).hint("a plan is kept by `reveille plan OPERATION SERVICE -o FILE`")
+    })?;
     SavedPlan::parse(&text).map_err(|error| {
         let exit = if matches!(error, Unreadable::Edited) { Exit::Refused } else { Exit::Usage };
         let failure = Failure::new(exit, anyhow::Error::new(error).context(file.display().to_string()));

@@ -1,6 +1,7 @@
 //! What a command that meets hosts works with: the site, its secrets, the store, warm connections, fresh facts.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -185,6 +186,21 @@ pub fn known(site: &Site, service: &ServiceName) -> Result<(), Failure> {
     })
 }
 
+/// A host that the inventory does not have.
+pub fn no_host(site: &Site, host: &HostName) -> Failure {
+    let failure = Failure::words(Exit::Usage, format!("there is no host {host} in the inventory"));
+    match crate::site::diagnostic::nearest(host.as_str(), site.inventory.hosts().map(HostName::as_str)) {
+        Some(best) => failure.hint(format!("did you mean `{best}`?")),
+        None => failure.hint("`reveille inventory --graph` shows them"),
+    }
+}
+
+/// A `--limit` that is no pattern.
+pub fn no_pattern(pattern: &str, error: impl std::fmt::Display) -> Failure {
+    Failure::words(Exit::Usage, format!("--limit {pattern}: {error}"))
+        .hint("write hosts and groups, as in `web:!h9`; `reveille inventory --graph` shows them")
+}
+
 /// All hosts of the services' pools; of every service if none is named.
 fn hosts(site: &Site, services: &[ServiceName]) -> Vec<HostName> {
     let wanted = |service: &ServiceName| services.is_empty() || services.contains(service);
@@ -228,18 +244,24 @@ fn resolve(
             Exit::InvalidSite,
             anyhow::Error::new(error).context(format!("failed to get the secret `{name}` ({place})")),
         )
+        .hint("see that the variable is set, or the file or program there, for the user who runs reveille")
     })
 }
 
-/// The site's store.
+/// The site's store; its folder is made where there is none.
 pub fn store(site: &Site) -> Result<FileStore, Failure> {
+    FileStore::open(store_folder(site)?).map_err(Failure::internal)
+}
+
+/// Where the site's store is kept, whether or not there is one yet.
+pub fn store_folder(site: &Site) -> Result<PathBuf, Failure> {
     let store = &site.settings.store;
     let Some(folder) = store.strip_prefix("file:") else {
         let words =
             format!("store `{}` is of no known kind ({})", store.value, site.sources.place(store.span));
         return Err(Failure::words(Exit::InvalidSite, words).hint("write `file:FOLDER`"));
     };
-    FileStore::open(site.root.join(folder)).map_err(Failure::internal)
+    Ok(site.root.join(folder))
 }
 
 /// The time, in milliseconds since 1970.

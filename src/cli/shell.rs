@@ -3,25 +3,24 @@
 use std::fs;
 
 use anyhow::Context;
-use clap::CommandFactory;
 
-use super::Cli;
 use super::args::{CompletionsArgs, ManArgs};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::help::command;
 use super::output;
 
 const NAME: &str = "reveille";
 
 pub fn completions(args: &CompletionsArgs) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(args.shell, &mut command(), NAME, &mut script);
     output::print(&String::from_utf8_lossy(&script));
     Exit::Done
 }
 
 pub fn man(args: &ManArgs) -> Result<Exit, Failure> {
-    let command = Cli::command();
+    let command = command();
     if let Some(folder) = &args.folder {
         let write = || {
             fs::create_dir_all(folder)?;

@@ -16,12 +16,13 @@ pub fn root(common: &Common) -> Result<PathBuf, Failure> {
         let is_there = root.is_dir();
         return is_there.then(|| root.clone()).ok_or_else(|| {
             Failure::words(Exit::InvalidSite, format!("there is no folder {}", root.display()))
+                .hint(format!("`reveille init {}` makes a site there", root.display()))
         });
     }
     let here = std::env::current_dir().map_err(Failure::internal)?;
     let found = Site::find(&here).ok_or_else(|| {
         Failure::words(Exit::InvalidSite, format!("there is no site in {} or above", here.display()))
-            .hint("a site is a folder with a reveille.yml or a playbooks/; name one with --site")
+            .hint("a site is a folder with a reveille.yml or a playbooks/: `reveille init` makes one, --site names one")
     })?;
     // Paths in messages read best from where the user stands.
     Ok(if found == here { PathBuf::from(".") } else { found })

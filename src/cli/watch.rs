@@ -63,7 +63,8 @@ pub async fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
     match ended {
         Ok(Ended::Done { view: Some(view) }) if args.once => Ok(after_round(common, &view)),
         Ok(Ended::Done { .. }) => Ok(Exit::Done),
-        Ok(Ended::Held(held)) => Err(Failure::words(Exit::Locked, format!("{} leads", held.holder))),
+        Ok(Ended::Held(held)) => Err(Failure::words(Exit::Locked, format!("{} leads", held.holder))
+            .hint("it watches; `reveille status` shows what it sees, `reveille depose` ends its lease")),
         Err(error) => Err(failed(error)),
     }
 }
@@ -140,11 +141,10 @@ pub fn field(common: &Common, session: Session, gateway: Option<IpAddr>) -> Fiel
 
 fn tape(file: Option<&Path>) -> Result<Tape, Failure> {
     let Some(path) = file else { return Ok(Tape::new(None)) };
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|error| Failure::words(Exit::Usage, format!("--record {}: {error}", path.display())))?;
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+        Failure::words(Exit::Usage, format!("--record {}: {error}", path.display()))
+            .hint("name a file that can be written")
+    })?;
     Ok(Tape::new(Some(Box::new(file))))
 }
 

@@ -66,6 +66,7 @@ impl Reports {
                     Exit::Internal,
                     anyhow::Error::new(error).context(format!("failed to listen on {listen}")),
                 )
+                .hint("name an address of this machine and a port that nobody has, as in `--listen 127.0.0.1:9464`")
             })?;
             let (publish, versions) = Publish::new(page(session, &before));
             files.push(Box::new(publish));

@@ -47,7 +47,9 @@ fn show(common: &Common, session: &Session, args: &WhatifArgs, kept: &KeptFacts)
 
 fn mishaps(session: &Session, args: &WhatifArgs, kept: &KeptFacts) -> Result<Vec<Mishap>, Failure> {
     if let Some(unknown) = args.down.iter().find(|host| !session.hosts.contains(host)) {
-        return Err(Failure::words(Exit::Usage, format!("no service may run on a host `{unknown}`")));
+        return Err(Failure::words(Exit::Usage, format!("no service may run on a host `{unknown}`")).hint(
+            "`reveille inventory --graph` shows the hosts, `hosts:` in a playbook which of them are its pool",
+        ));
     }
     let mut found = Vec::new();
     if !args.down.is_empty() {

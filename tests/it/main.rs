@@ -4,6 +4,7 @@
 
 mod audit;
 mod check;
+mod contact;
 mod dns;
 mod docs;
 mod doctor;
@@ -11,6 +12,7 @@ mod drill;
 mod evidence;
 mod examples;
 mod failover;
+mod import;
 mod inventory;
 mod lab;
 mod language;

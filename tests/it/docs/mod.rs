@@ -20,3 +20,5 @@ mod page;
 mod session;
 mod tables;
 mod watch;
+
+pub use examples::copy;
