@@ -6,7 +6,7 @@ BIN := target/release/reveille
 PACKAGES := openssh-server openssh-client apache2 curl iproute2 iputils-arping iputils-ping nftables \
             systemd-container util-linux procps bind9 bind9-dnsutils sendmail-bin sendmail-cf redis-server rsync sshfs strace
 
-.PHONY: help demo test unit lint bench bench-watch tables book build deps clean
+.PHONY: help demo test unit lint bench bench-watch tables book deb build deps clean
 
 help:
 	@echo 'make demo    a real failover between real hosts on this machine (root)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench-watch  the outage a client sees, beside keepalived (root)'
 	@echo 'make tables  drills of the shipped services, and the results chapter; hours (root); QUICK=1: minutes'
 	@echo 'make book    the manual as HTML in book/book'
+	@echo 'make deb     the Debian package, in target/debian'
 
 demo: deps build
 	tests/demo.sh $(BIN)
@@ -42,6 +43,11 @@ tables: deps build
 book:
 	tests/tool.sh mdbook 0.5.4 --no-default-features --features search
 	target/tools/bin/mdbook build book
+
+deb: build
+	@tests/deps.sh binutils dpkg-dev
+	tests/tool.sh cargo-deb 3.8.0 --no-default-features --features lzma
+	tests/deb.sh $(BIN) target/debian
 
 build:
 	$(CARGO) build --release

@@ -23,6 +23,7 @@ mod metrics;
 mod modules;
 mod monitor_service;
 mod monitors;
+mod package;
 mod planning;
 mod process;
 mod saved;
