@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -23,8 +24,10 @@ use crate::doctor::{Answer, Finding, HostReport, Needs, Reading, Report, Severit
 use crate::module;
 use crate::plan::facts::{HostFacts, SiteFacts};
 use crate::plan::table::Table;
+use crate::site::action::{CommandProbe, PluginProbe, ProbeSpec};
 use crate::site::address::ServiceAddress;
 use crate::site::id::{HostName, ServiceName};
+use crate::site::playbook::Playbook;
 use crate::transport::{Job, Line, RunAs, Transport};
 
 /// The most one round of questions may take on a host that answers.
@@ -141,6 +144,7 @@ impl Doctor<'_> {
             route.user.as_deref(),
             needs.programs.keys().map(String::as_str),
             needs.asks.iter().map(|ask| &ask.script),
+            needs.agents.iter().map(|agent| &agent.name),
         );
         let become_user = self.become_user(host);
         let run_as =
@@ -189,13 +193,30 @@ impl Doctor<'_> {
             let Some(playbook) = self.session.site.playbooks.get(name) else { continue };
             let addresses: Vec<ServiceAddress> =
                 playbook.addresses.iter().map(|address| address.value).collect();
-            let report = service::examine(name, &addresses, table.services.get(name), &round);
+            let mut report = service::examine(name, &addresses, table.services.get(name), &round);
+            report.findings.extend(self.programs_here(playbook));
             if !report.findings.is_empty() {
                 self.show(&text::service(&report, self.detail()));
                 reports.push(report);
             }
         }
         Ok(reports)
+    }
+
+    /// Programs that probes run on this machine, and that it does not have.
+    fn programs_here(&self, playbook: &Playbook) -> Vec<Finding> {
+        let missing =
+            playbook.probes.iter().filter_map(|(name, spec)| {
+                let (ProbeSpec::Command(CommandProbe { argv, .. })
+                | ProbeSpec::Plugin(PluginProbe { argv, .. })) = &spec.value
+                else {
+                    return None;
+                };
+                let program = argv.first().filter(|program| !program.contains("{{") && !is_here(program))?;
+                let place = self.session.site.sources.place(program.span);
+                Some(service::no_program(&playbook.service.value, &place, name, program))
+            });
+        missing.collect()
     }
 
     fn conclude(&self, report: &Report) -> Result<Exit, Failure> {
@@ -243,6 +264,15 @@ impl Doctor<'_> {
             self.session.site.connection(host, self.common.user.as_deref(), self.common.become_root);
         connection.escalation.map(|escalation| escalation.user)
     }
+}
+
+/// Whether this machine would find the program.
+fn is_here(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn report_of(visit: &Visit, needs: &Needs) -> HostReport {

@@ -17,11 +17,20 @@ pub struct Answer {
     pub missing: BTreeSet<String>,
     /// By the place of the question: exit code and first line.
     pub checks: BTreeMap<usize, (i32, String)>,
+    /// By the place of the question.
+    pub agents: BTreeMap<usize, Described>,
     /// What each command pays for the login shell's start files.
     pub login_ms: Option<u64>,
     pub shell: Option<String>,
     /// The first line the login shell prints by itself.
     pub noise: Option<String>,
+}
+
+/// What an OCF agent said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Described {
+    pub code: i32,
+    pub text: String,
 }
 
 /// What would put processes to sleep.
@@ -63,12 +72,23 @@ impl Answer {
             "shell" => self.shell = Some(value.to_owned()),
             "noise" => self.noise = Some(value.to_owned()),
             "check" => self.checks.extend(check(value)),
+            "agent" => _ = self.describe(value),
             _ => {}
         }
     }
+
+    /// `NUMBER CODE LINE`, for each line.
+    fn describe(&mut self, value: &str) -> Option<()> {
+        let mut words = value.splitn(3, ' ');
+        let (place, code) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let described = self.agents.entry(place).or_default();
+        described.code = code;
+        described.text.extend([words.next().unwrap_or_default(), "\n"]);
+        Some(())
+    }
 }
 
-/// `NUMBER CODE TEXT`
+/// `NUMBER CODE TEXT`, `TEXT` being the first line
 fn check(value: &str) -> Option<(usize, (i32, String))> {
     let (place, rest) = value.split_once(' ')?;
     let (code, text) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -90,6 +110,9 @@ mod tests {
             "missing my tool",
             "check 0 0 ",
             "check 1 1 no device in the network of 10.0.0.80/24",
+            "agent 2 0 <a>",
+            "agent 2 0   <b />",
+            "agent 3 66 ",
             "max_sessions 10",
         ];
         let answer = Answer::parse(lines);
@@ -97,6 +120,8 @@ mod tests {
         assert!(answer.missing.contains("my tool") && answer.macs.contains("aa:bb:00:00:00:01"));
         assert_eq!(answer.checks[&0], (0, String::new()));
         assert_eq!(answer.checks[&1].1, "no device in the network of 10.0.0.80/24");
+        assert_eq!(answer.agents[&2], Described { code: 0, text: "<a>\n  <b />\n".to_owned() });
+        assert_eq!(answer.agents[&3].code, 66);
         assert_eq!((answer.max_sessions, answer.free_kib), (Some(10), None));
     }
 }

@@ -64,6 +64,14 @@ fn described(device: &Device, metadata: &Metadata) -> Vec<Finding> {
         };
         findings.push(Finding::error("fence", format!("{agent} knows no option `{option}`"), fix));
     }
+    for option in device.options.keys() {
+        let Some(heirs) = metadata.deprecated(option) else { continue };
+        let fix = match heirs.as_slice() {
+            [] => format!("`{} -o metadata` may say what took its place", device.agent),
+            heirs => format!("use `{}`", heirs.join("` or `")),
+        };
+        findings.push(Finding::warning("fence", format!("`{option}` of {agent} is deprecated"), fix));
+    }
     let missing: Vec<&str> = metadata.missing(|option| device.options.contains_key(option)).collect();
     if !missing.is_empty() {
         let what = format!("{agent} says that it needs `{}`", missing.join("`, `"));
@@ -116,7 +124,9 @@ mod tests {
     use crate::doctor::Severity;
     use crate::site::inventory::{Confirms, FenceAction};
 
-    const XML: &str = r#"<parameter name="ip" required="1"/><parameter name="password"/><action name="off"/><action name="status"/>"#;
+    const XML: &str = r#"<resource-agent name="fence_x"><parameter name="ip" required="1" obsoletes="ipaddr"/>
+<parameter name="ipaddr" deprecated="1"/><parameter name="password"/>
+<action name="off"/><action name="status"/></resource-agent>"#;
 
     fn device(options: &[&str]) -> Device {
         Device {
@@ -154,6 +164,8 @@ mod tests {
             found,
             [(Severity::Error, "fence_x knows no option `pasword` | did you mean `password`?".into())]
         );
+        let found = wrong(&device(&["ipaddr"]), &look(XML, 0));
+        assert_eq!(found, [(Severity::Warning, "`ipaddr` of fence_x is deprecated | use `ip`".into())]);
         let found = wrong(&device(&[]), &look(XML, 0));
         assert!(found[0].1.starts_with("fence_x says that it needs `ip`"), "{found:?}");
     }

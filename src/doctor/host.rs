@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::needs::About;
-use super::{Answer, Finding, Freezer, Needs, Reading, package};
+use super::{Answer, Finding, Freezer, Needs, Reading, ocf, package};
 use crate::plan::facts::HostFacts;
 use crate::site::id::{HostName, ServiceName};
 
@@ -46,6 +46,7 @@ pub fn examine(visit: &Visit, needs: &Needs) -> Vec<Finding> {
     findings.extend(rights(&visit.answer, needs));
     findings.extend(programs(&visit.answer, needs));
     findings.extend(asked(&visit.answer, needs));
+    findings.extend(ocf::examine(&visit.answer, &needs.agents));
     findings.extend(freezer(&visit.answer, needs));
     findings.extend(sessions(&visit.answer));
     findings.extend(folder(&visit.answer));

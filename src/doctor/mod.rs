@@ -14,6 +14,7 @@ mod finding;
 pub mod host;
 pub mod login;
 mod needs;
+mod ocf;
 mod package;
 pub mod service;
 pub mod text;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::module::ocf::Resource;
 use crate::module::{self, Script};
 use crate::plan::facts::HostFacts;
 use crate::plan::{Foreseen, Operation, Planner, Request};
-use crate::site::action::{Action, SleepMethod};
+use crate::site::action::{Action, AgentName, SleepMethod};
 use crate::site::address::ServiceAddress;
 use crate::site::id::{HostName, ServiceName};
 
@@ -21,6 +22,8 @@ pub struct Needs {
     /// By program: the steps that run it, `web: ifconfig.claim`; none where reveille itself does.
     pub programs: BTreeMap<String, BTreeSet<(ServiceName, String)>>,
     pub asks: Vec<Ask>,
+    /// OCF agents that steps call.
+    pub agents: Vec<Agent>,
     /// Steps that put processes to sleep, by service, and whether they insist on a freezer.
     pub sleepers: BTreeMap<ServiceName, bool>,
     /// Services some step of which only root can run.
@@ -34,6 +37,26 @@ pub struct Needs {
 pub struct Ask {
     pub about: About,
     pub script: Script,
+}
+
+/// An OCF agent, and the steps that call it.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    pub name: AgentName,
+    pub uses: Vec<Use>,
+}
+
+/// One step that calls an OCF agent.
+#[derive(Clone, Debug)]
+pub struct Use {
+    pub service: ServiceName,
+    /// `wake.start`
+    pub step: String,
+    pub resource: Resource,
+    /// Where the agent is named, and where each parameter's value is written: `playbooks/web.yml:12:5`.
+    pub place: String,
+    pub places: Vec<String>,
+    pub timeout_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +78,8 @@ impl Needs {
                 continue;
             }
             needs.services.push(service.clone());
-            needs.steps(planner, service, host);
+            let deployed = facts.services.get(service).is_some_and(|trace| trace.role.is_some());
+            needs.steps(planner, service, host, deployed);
             let window = planner.site.settings.link_silent.0;
             let device = planner.site.inventory.extras(host, &mut Vec::new()).device;
             for address in &playbook.addresses {
@@ -72,7 +96,8 @@ impl Needs {
         Request::bare(Operation::Deploy, service.clone())
     }
 
-    fn steps(&mut self, planner: &Planner<'_>, service: &ServiceName, host: &HostName) {
+    /// `deployed`: what prepare steps bring is on the host.
+    fn steps(&mut self, planner: &Planner<'_>, service: &ServiceName, host: &HostName, deployed: bool) {
         let mut foreseen = Vec::new();
         for step in planner.foresee(service, host).unwrap_or_default() {
             match step {
@@ -88,11 +113,38 @@ impl Needs {
                     uses.insert((service.clone(), name.clone()));
                 }
             }
-            if let Some(script) = &step.preflight {
+            if let Some(resource) = &step.resource {
+                self.agent(planner, service, &name, resource, step.timeout_ms);
+            }
+            let asked = deployed || !matches!(step.action, Action::Ocf(_));
+            if let Some(script) = step.preflight.as_ref().filter(|_| asked) {
                 let about = About::Step(service.clone(), name);
                 self.asks.push(Ask { about, script: script.clone() });
             }
             self.rights(service, &step.action);
+        }
+    }
+
+    fn agent(
+        &mut self,
+        planner: &Planner<'_>,
+        service: &ServiceName,
+        step: &str,
+        resource: &Resource,
+        timeout_ms: u64,
+    ) {
+        let place = |span| planner.site.sources.place(span);
+        let one = Use {
+            service: service.clone(),
+            step: step.to_owned(),
+            place: place(resource.agent.span),
+            places: resource.params.iter().map(|(_, value)| place(value.span)).collect(),
+            resource: resource.clone(),
+            timeout_ms,
+        };
+        match self.agents.iter_mut().find(|agent| agent.name == *resource.agent) {
+            Some(agent) => agent.uses.push(one),
+            None => self.agents.push(Agent { name: resource.agent.value.clone(), uses: vec![one] }),
         }
     }
 

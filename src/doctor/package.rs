@@ -63,6 +63,30 @@ pub(super) fn fix(program: &str) -> String {
     }
 }
 
+/// What to do about a program that the controller needs for a probe.
+pub(super) fn fix_here(program: &str) -> String {
+    if program.starts_with("/usr/lib/nagios/plugins/") {
+        return "install it here (Debian: apt-get install monitoring-plugins-basic, or the plugin's package), or \
+                correct the path"
+            .to_owned();
+    }
+    match fix(program) {
+        install if install.contains("apt-get") => install,
+        _ => "install it here, or correct the path".to_owned(),
+    }
+}
+
+/// What to do where a provider of OCF agents has no folder.
+pub(super) fn agents(provider: &str) -> String {
+    let package = match provider {
+        "heartbeat" => "resource-agents",
+        "linbit" => "drbd-utils",
+        "pacemaker" => "pacemaker-resource-agents",
+        _ => return format!("no agent of provider `{provider}` is installed: correct it, or install them"),
+    };
+    format!("install it (Debian: apt-get install {package})")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::needs::About;
-use super::{Finding, Needs, ServiceReport, Visit};
+use super::{Finding, Needs, ServiceReport, Visit, package};
 use crate::plan::facts::ProcessFact;
 use crate::plan::table::{Row, ServiceState};
 use crate::site::address::ServiceAddress;
@@ -26,6 +26,12 @@ pub fn examine(
         addresses.iter().map(|address| round.holder(service, *address, row)).collect();
     findings.extend(row.and_then(|row| round.sleeper(service, row)));
     ServiceReport { service: service.clone(), findings }
+}
+
+/// A probe whose program the controller does not have: nobody could say how the service is.
+pub fn no_program(service: &ServiceName, place: &str, probe: &str, program: &str) -> Finding {
+    let what = format!("{place}: the controller has no `{program}`, needed by probe `{probe}`");
+    Finding::error("probe", what, package::fix_here(program)).of([service.clone()])
 }
 
 impl Round<'_> {

@@ -1,24 +1,28 @@
 //! The scripts `doctor` asks hosts with; [`crate::doctor::Answer`] reads what they print. They change nothing.
 
 use super::words::Words;
-use super::{Library, Script};
+use super::{Library, Script, ocf};
+use crate::site::action::AgentName;
 
 /// What the login itself costs. For the login user, in front of or behind other questions.
 pub fn login_script() -> String {
     format!("{}\ndoctor_login\n", include_str!("sh/doctor.sh"))
 }
 
-/// What a service's commands would find: for the user they run as. Each of `asks` is answered by its place.
+/// What a service's commands would find: for the user they run as. Each of `asks` and
+/// of `agents` is answered by its place.
 pub fn host_script<'a>(
     login: Option<&str>,
     programs: impl IntoIterator<Item = &'a str>,
     asks: impl IntoIterator<Item = &'a Script>,
+    agents: impl IntoIterator<Item = &'a AgentName>,
 ) -> String {
     let asks: Vec<&Script> = asks.into_iter().collect();
+    let agents: Vec<Script> = agents.into_iter().map(ocf::describe).collect();
     let mut text = String::from("RV_SERVICE=- RV_RUN=- RV_EPOCH=0\nRV_DIR=${RV_ROOT:-/run/reveille}/-\n");
     text.push_str(include_str!("sh/doctor.sh"));
     let libraries: std::collections::BTreeSet<Library> =
-        asks.iter().flat_map(|ask| ask.library.iter().copied()).collect();
+        asks.iter().copied().chain(&agents).flat_map(|ask| ask.library.iter().copied()).collect();
     for library in libraries {
         text.push_str(library.text());
     }
@@ -33,6 +37,10 @@ pub fn host_script<'a>(
     for (place, ask) in asks.iter().enumerate() {
         line(format!("said=$( {{ {}\n}} 2>&1 </dev/null)", ask.act));
         line(format!("doctor_checked {place} $? \"$said\""));
+    }
+    for (place, agent) in agents.iter().enumerate() {
+        line(format!("said=$( {{ {}\n}} </dev/null)", agent.act));
+        line(format!("doctor_described {place} $? \"$said\""));
     }
     text
 }
@@ -59,7 +67,7 @@ mod tests {
     fn each_ask_is_answered_by_its_place_whatever_it_says() {
         let ask = |act: &str| Script { act: act.to_owned(), ..Script::default() };
         let asks = [ask("true"), ask("echo 'no; way' >&2; false"), ask("exit 3")];
-        let script = host_script(Some("root"), ["sh", "no-such-program"], &asks);
+        let script = host_script(Some("root"), ["sh", "no-such-program"], &asks, []);
         let output = std::process::Command::new("sh").arg("-c").arg(&script).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         let lines: Vec<&str> =

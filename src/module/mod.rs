@@ -4,6 +4,7 @@
 //! just that; so what `plan` prints is what happens.
 
 pub mod address;
+mod agent_xml;
 mod cksum;
 pub mod command;
 pub mod copy;
@@ -15,6 +16,7 @@ pub mod file;
 pub mod guard;
 mod measure;
 pub mod mount;
+pub mod ocf;
 mod outcome;
 pub mod probe;
 pub mod process;
@@ -89,6 +91,7 @@ pub enum Library {
     Address,
     File,
     Mount,
+    Ocf,
     Process,
     Ready,
     Role,
@@ -111,6 +114,7 @@ impl Library {
             }
             Self::File => include_str!("sh/file.sh"),
             Self::Mount => include_str!("sh/mount.sh"),
+            Self::Ocf => include_str!("sh/ocf.sh"),
             Self::Process => concat!(
                 include_str!("sh/record.sh"),
                 include_str!("sh/tree.sh"),
@@ -134,6 +138,8 @@ pub struct Context<'a> {
     pub addresses: &'a [ServiceAddress],
     /// Device named for the host (`reveille_device`), if any.
     pub device: Option<&'a str>,
+    /// How long the step may take.
+    pub timeout_ms: u64,
     /// The step's `environment`, rendered.
     pub environment: &'a [(String, String)],
     /// The playbook's named probes.
@@ -204,6 +210,7 @@ pub fn compile(action: &Action, cx: &Context) -> Result<Compiled, ModuleError> {
         Action::Mount(args) => mount::compile(args, cx),
         Action::Process(args) => process::compile(args, cx),
         Action::Unit(args) => unit::compile(args, cx),
+        Action::Ocf(args) => ocf::compile(args, cx),
         Action::Address(args) => address::compile(args, cx),
         Action::Sysctl(args) => sysctl::compile(args, cx),
         Action::WaitFor(args) => wait_for::compile(args, cx),
@@ -218,6 +225,7 @@ pub fn preflight(action: &Action, cx: &Context) -> Result<Option<Script>, Module
     match action {
         Action::Mount(args) => mount::preflight(args, cx),
         Action::Address(args) => address::preflight(args, cx),
+        Action::Ocf(args) => ocf::preflight(args, cx),
         _ => Ok(None),
     }
 }

@@ -198,6 +198,7 @@ mod tests {
             epoch: Epoch(1),
             addresses: &[],
             device: None,
+            timeout_ms: 30_000,
             environment: &[("LANG".to_owned(), "C".to_owned()), ("TZ".to_owned(), "UTC".to_owned())],
             probes: &IndexMap::new(),
             render: &|text| Ok(text.to_owned()),

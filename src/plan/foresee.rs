@@ -3,6 +3,7 @@
 
 use super::{PlanError, Planner, StepRef};
 use crate::module::Script;
+use crate::module::ocf::Resource;
 use crate::site::action::Action;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::playbook::Phase;
@@ -16,6 +17,10 @@ pub struct Foreseen {
     pub script: Option<Script>,
     /// What can be asked beforehand; reads only.
     pub preflight: Option<Script>,
+    /// What it wants of an OCF agent.
+    pub resource: Option<Resource>,
+    /// How long it may take.
+    pub timeout_ms: u64,
 }
 
 impl Planner<'_> {

@@ -12,6 +12,7 @@ use super::scope::{Scope, Unrendered, not_yet};
 use super::{
     Attempts, Guard, Guards, Link, LinkKind, PlanError, PlanStep, Probe, Stage, StepRef, UndoWork, Work,
 };
+use crate::module::ocf::Resource;
 use crate::module::{self, Compiled, ModuleError, Script};
 use crate::site::action::{Action, AddressState, ProbeArgs, ProbeSpec};
 use crate::site::graph::{self, PhaseGraph, StepAt, Why};
@@ -86,12 +87,10 @@ impl Composer<'_> {
         let (skip, guards) = maker.guards()?;
         let skip = skip.or_else(|| self.planner.request.skips(step));
         let (work, undo) = maker.work()?;
-        let timeout =
-            step.timeout.as_ref().map_or(self.planner.site.settings.timeout, |timeout| timeout.value);
         let timeout_ms = match &work {
             // A probe ends by itself: the site's default would only lengthen the worst case.
             Work::Probe(probe) if step.timeout.is_none() => probe.timeout_ms() + PROBE_MARGIN_MS,
-            _ => millis(timeout.0),
+            _ => maker.timeout_ms(),
         };
         let title = match &step.name {
             Some(name) => maker.text(name)?,
@@ -225,18 +224,34 @@ impl Maker<'_> {
     }
 
     fn compile(&self, action: &Action) -> Result<Compiled, Failure> {
-        let registers = self.registers();
-        let bench =
-            Bench { composer: self.composer, host: self.host, scope: &self.scope, registers: &registers };
-        bench.compile(action, &self.step.environment)
+        self.at_bench(|context| module::compile(action, context))
     }
 
     /// Nothing can be asked about what is not known yet.
     fn preflight(&self) -> Option<Script> {
-        let registers = self.registers();
-        let bench =
-            Bench { composer: self.composer, host: self.host, scope: &self.scope, registers: &registers };
-        bench.preflight(&self.step.action.value, &self.step.environment).ok().flatten()
+        self.at_bench(|context| module::preflight(&self.step.action.value, context)).ok().flatten()
+    }
+
+    /// What the step wants of an OCF agent, if it is known yet.
+    fn resource(&self) -> Option<Resource> {
+        let Action::Ocf(args) = &self.step.action.value else { return None };
+        self.at_bench(|context| module::ocf::resource(args, context)).ok()
+    }
+
+    fn at_bench<T>(
+        &self,
+        make: impl FnOnce(&module::Context<'_>) -> Result<T, ModuleError>,
+    ) -> Result<T, Failure> {
+        let (registers, timeout_ms) = (self.registers(), self.timeout_ms());
+        let (composer, host, scope) = (self.composer, self.host, &self.scope);
+        let bench = Bench { composer, host, scope, registers: &registers, timeout_ms };
+        bench.rendered(&self.step.environment, make)
+    }
+
+    /// How long the step may take: its own time, or the site's.
+    fn timeout_ms(&self) -> u64 {
+        let default = self.composer.planner.site.settings.timeout;
+        millis(self.step.timeout.as_ref().map_or(default, |timeout| timeout.value).0)
     }
 
     fn delegate(&self) -> Result<Option<HostName>, PlanError> {
@@ -269,6 +284,8 @@ pub(super) struct Bench<'a> {
     pub scope: &'a Scope,
     /// Names whose values come from steps that have not run yet.
     pub registers: &'a [String],
+    /// What the step may take.
+    pub timeout_ms: u64,
 }
 
 impl Bench<'_> {
@@ -279,15 +296,6 @@ impl Bench<'_> {
         environment: &IndexMap<String, Sp<String>>,
     ) -> Result<Compiled, Failure> {
         self.rendered(environment, |context| module::compile(action, context))
-    }
-
-    /// What can be asked of the host before the action is ever done there.
-    fn preflight(
-        &self,
-        action: &Action,
-        environment: &IndexMap<String, Sp<String>>,
-    ) -> Result<Option<Script>, Failure> {
-        self.rendered(environment, |context| module::preflight(action, context))
     }
 
     fn rendered<T>(
@@ -349,6 +357,7 @@ impl Bench<'_> {
             epoch: self.composer.epoch,
             addresses: &self.composer.addresses(),
             device: extras.device.as_deref(),
+            timeout_ms: self.timeout_ms,
             environment: &environment,
             probes: &self.composer.playbook.probes,
             render,
@@ -393,8 +402,10 @@ impl Composer<'_> {
             Work::Script(script) => Some(script),
             _ => None,
         };
-        let preflight = maker.preflight();
-        Ok(Some(Foreseen { action: step.action.value.clone(), script, preflight, id }))
+        let (preflight, resource) = (maker.preflight(), maker.resource());
+        let timeout_ms = maker.timeout_ms();
+        let action = step.action.value.clone();
+        Ok(Some(Foreseen { id, action, script, preflight, resource, timeout_ms }))
     }
 }
 
@@ -407,7 +418,7 @@ impl Composer<'_> {
         spec: &Sp<ProbeSpec>,
     ) -> Result<Probe, PlanError> {
         let scope = Scope::of(self, host);
-        let bench = Bench { composer: self, host, scope: &scope, registers: &[] };
+        let bench = Bench { composer: self, host, scope: &scope, registers: &[], timeout_ms: 0 };
         let action = Action::Probe(ProbeArgs::Named(Sp::new(name.to_owned(), spec.span)));
         let wrong = |detail: String| PlanError::Render { place: spec.span, step: None, detail };
         match bench.compile(&action, &IndexMap::new()) {

@@ -13,12 +13,14 @@ use super::schema::one_key_of;
 use super::shape::Argv;
 use super::source::Sp;
 pub use command::{CommandArgs, RunGuard, ShellArgs};
+pub use ocf::{AgentName, OcfArgs, OcfState};
 pub use probe::{
     CommandProbe, DnsProbe, FailOn, HttpProbe, IcmpProbe, PluginProbe, ProbeArgs, ProbeSpec, Rcode,
     RecordType, SmtpProbe, TcpProbe,
 };
 
 mod command;
+mod ocf;
 mod probe;
 
 /// One module call: exactly one of these keys stands in each step.
@@ -33,6 +35,7 @@ pub enum Action {
     Mount(MountArgs),
     Process(ProcessArgs),
     Unit(UnitArgs),
+    Ocf(OcfArgs),
     Address(AddressArgs),
     Sysctl(SysctlArgs),
     WaitFor(WaitForArgs),
@@ -41,9 +44,9 @@ pub enum Action {
 
 impl Action {
     /// The keys of all modules.
-    pub const NAMES: [&'static str; 12] = [
-        "command", "shell", "copy", "template", "file", "mount", "process", "unit", "address", "sysctl",
-        "wait_for", "probe",
+    pub const NAMES: [&'static str; 13] = [
+        "command", "shell", "copy", "template", "file", "mount", "process", "unit", "ocf", "address",
+        "sysctl", "wait_for", "probe",
     ];
 
     /// The module's key in a playbook.
@@ -57,6 +60,7 @@ impl Action {
             Self::Mount(_) => "mount",
             Self::Process(_) => "process",
             Self::Unit(_) => "unit",
+            Self::Ocf(_) => "ocf",
             Self::Address(_) => "address",
             Self::Sysctl(_) => "sysctl",
             Self::WaitFor(_) => "wait_for",

@@ -151,12 +151,14 @@ fn run(argv: &[String], site: &Path) -> Result<Vec<u8>, SecretError> {
     Err(SecretError::Failed { program: program.clone(), status: output.status, said: complaint(&output) })
 }
 
-/// The last line a failed program wrote about it, without anything it printed as (part of) the secret.
+/// The last line a failed program wrote about it, or the last that speaks of an error, without anything it printed as (part of) the secret.
 fn complaint(output: &Output) -> String {
     let printed = String::from_utf8_lossy(&output.stdout);
     let redactor = Redactor::new(Secret::new(printed.trim_end()).iter());
     let errors = String::from_utf8_lossy(&output.stderr);
-    let last = errors.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let errs = |line: &&str| line.to_lowercase().contains("error:");
+    let last = errors.lines().rfind(errs).or_else(|| errors.lines().rfind(|line| !line.trim().is_empty()));
+    let last = last.unwrap_or_default();
     if last.is_empty() { String::new() } else { format!(": {}", redactor.redact(last.trim())) }
 }
 

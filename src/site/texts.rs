@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use super::action::{
-    Action, CommandProbe, CopyArgs, DnsProbe, FileArgs, HttpProbe, IcmpProbe, MountArgs, PluginProbe,
-    ProbeArgs, ProbeSpec, ProcessArgs, Ready, RunGuard, SmtpProbe, SysctlArgs, TcpProbe, TemplateArgs,
-    UnitArgs, WaitForArgs,
+    Action, CommandProbe, CopyArgs, DnsProbe, FileArgs, HttpProbe, IcmpProbe, MountArgs, OcfArgs,
+    PluginProbe, ProbeArgs, ProbeSpec, ProcessArgs, Ready, RunGuard, ScalarText, SmtpProbe, SysctlArgs,
+    TcpProbe, TemplateArgs, UnitArgs, WaitForArgs,
 };
 use super::notice::Notice;
 use super::playbook::{Playbook, VarMap};
@@ -114,6 +114,10 @@ impl<'a> Texts<'a> {
         self.add(TextKind::Template, Some(text));
     }
 
+    fn scalar(&mut self, value: &'a Sp<ScalarText>) {
+        self.0.push(Text { kind: TextKind::Template, text: &value.value.0, span: value.span });
+    }
+
     fn templates<const N: usize>(&mut self, texts: [&'a Option<Sp<String>>; N]) {
         self.all(TextKind::Template, texts.into_iter().flatten());
     }
@@ -166,10 +170,13 @@ impl<'a> Texts<'a> {
                 self.template(name);
                 self.ready(ready.as_ref());
             }
+            Action::Ocf(OcfArgs { agent: _, name: _, params, state: _ }) => {
+                params.values().for_each(|value| self.scalar(value));
+            }
             Action::Address(args) => self.templates([&args.device]),
             Action::Sysctl(SysctlArgs { name, value }) => {
                 self.template(name);
-                self.0.push(Text { kind: TextKind::Template, text: &value.value.0, span: value.span });
+                self.scalar(value);
             }
             Action::WaitFor(WaitForArgs::Tcp(_) | WaitForArgs::Udp(_))
             | Action::Probe(ProbeArgs::Named(_)) => {}

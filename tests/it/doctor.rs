@@ -45,6 +45,31 @@ fn wrong(document: &Value, list: &str, name: &str) -> Vec<String> {
 }
 
 #[test]
+fn doctor_holds_a_fence_devices_options_against_what_its_agent_says() {
+    let Some(lab) = TestLab::up(1) else { return };
+    let inventory = lab.inventory().unwrap().parent().unwrap().to_owned();
+    let site = inventory.parent().unwrap().to_owned();
+    let first = lab.address("h1").unwrap().to_string();
+    write_site(&site, &format!("{}.80", first.rsplit_once('.').unwrap().0));
+    let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/agents/fence_switch");
+    fs::create_dir_all(inventory.join("host_vars")).unwrap();
+    let options = |text: &str| {
+        let device = format!("reveille_fence: {{ agent: {}, {text} }}\n", agent.display());
+        fs::write(inventory.join("host_vars/h1.yml"), device).unwrap();
+        let found = wrong(&doctor(&site).1, "hosts", "h1");
+        found.into_iter().filter(|finding| finding.starts_with("fence: ")).collect::<Vec<_>>()
+    };
+    assert_eq!(options("options: { ip: 10.0.0.9, plug: 7 }"), [""; 0]);
+    let found = options("options: { ip: 10.0.0.9, plugg: 7 }");
+    assert_eq!(found[0], "fence: fence_switch knows no option `plugg` | did you mean `plug`?");
+    assert!(found[1].contains("fence_switch says that it needs `plug`"), "{found:?}");
+    let found = options("options: { ipaddr: 10.0.0.9, plug: 7 }");
+    assert_eq!(found, ["fence: `ipaddr` of fence_switch is deprecated | use `ip`"]);
+    let found = options("options: { ip: 10.0.0.9, plug: 7 }, action: reboot");
+    assert_eq!(found, ["fence: fence_switch cannot `reboot` | choose another `action`"]);
+}
+
+#[test]
 fn doctor_names_what_is_wrong_with_each_host_and_the_fix() {
     let Some(lab) = TestLab::up(4) else { return };
     let site = lab.inventory().unwrap().parent().unwrap().parent().unwrap().to_owned();

@@ -1,6 +1,9 @@
 //! What an agent says of itself, `-o metadata`: the options it knows, the actions it can do. An XML document, of which
 //! only the tags `parameter` and `action` are looked at.
 
+use roxmltree::Node;
+
+use crate::module::agent_xml;
 use crate::site::diagnostic::nearest;
 
 /// An agent's options and actions.
@@ -25,20 +28,14 @@ impl Metadata {
     /// # Errors
     /// The text describes no agent.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut found = Self::default();
-        for tag in text.split('<').skip(1) {
-            let tag = Tag::of(tag);
-            match (tag.name, tag.attribute("name")) {
-                ("parameter", Some(name)) => found.parameters.push(Parameter {
-                    name: name.to_owned(),
-                    required: tag.attribute("required") == Some("1"),
-                    deprecated: tag.attribute("deprecated") == Some("1"),
-                    obsoletes: tag.attribute("obsoletes").map(str::to_owned),
-                }),
-                ("action", Some(name)) => found.actions.push(name.to_owned()),
-                _ => {}
-            }
-        }
+        let document = agent_xml::parse(text)?;
+        let root = document.root_element();
+        let found = Self {
+            parameters: agent_xml::named(root, "parameter")
+                .map(|(name, node)| parameter(name, node))
+                .collect(),
+            actions: agent_xml::named(root, "action").map(|(name, _)| name.to_owned()).collect(),
+        };
         if found.actions.is_empty() {
             return Err("it describes no action".to_owned());
         }
@@ -59,6 +56,13 @@ impl Metadata {
         nearest(option, self.parameters.iter().map(|parameter| parameter.name.as_str()))
     }
 
+    /// For an option that is kept only for those who still use it: the ones that took its place, if the agent says.
+    pub fn deprecated(&self, option: &str) -> Option<Vec<&str>> {
+        self.parameters.iter().find(|parameter| parameter.name == option && parameter.deprecated)?;
+        let heirs = self.parameters.iter().filter(|one| one.obsoletes.as_deref() == Some(option));
+        Some(heirs.map(|one| one.name.as_str()).collect())
+    }
+
     /// Options without which the agent will not work, and that are not among `given`.
     pub fn missing<'a>(&'a self, given: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = &'a str> + 'a {
         let needed = self
@@ -72,32 +76,12 @@ impl Metadata {
     }
 }
 
-/// `parameter name="ip" required="1"`: what stands between `<` and `>`.
-struct Tag<'a> {
-    name: &'a str,
-    rest: &'a str,
-}
-
-impl<'a> Tag<'a> {
-    fn of(text: &'a str) -> Self {
-        let inside = text.split_once('>').map_or(text, |(inside, _)| inside);
-        let (name, rest) =
-            inside.split_once(char::is_whitespace).unwrap_or((inside.trim_end_matches('/'), ""));
-        Self { name, rest }
-    }
-
-    fn attribute(&self, wanted: &str) -> Option<&'a str> {
-        let mut rest = self.rest;
-        loop {
-            let (name, after) = rest.split_once('=')?;
-            let after = after.trim_start();
-            let quote = after.chars().next().filter(|c| "\"'".contains(*c))?;
-            let (value, next) = after[1..].split_once(quote)?;
-            if name.trim() == wanted {
-                return Some(value);
-            }
-            rest = next;
-        }
+fn parameter(name: &str, node: Node<'_, '_>) -> Parameter {
+    Parameter {
+        name: name.to_owned(),
+        required: node.attribute("required") == Some("1"),
+        deprecated: node.attribute("deprecated") == Some("1"),
+        obsoletes: node.attribute("obsoletes").map(str::to_owned),
     }
 }
 
@@ -131,6 +115,8 @@ mod tests {
         let missing = |given: &'static [&str]| {
             metadata.missing(|name| given.contains(&name)).map(str::to_owned).collect::<Vec<_>>()
         };
+        assert_eq!(metadata.deprecated("ipaddr"), Some(vec!["ip"]));
+        assert_eq!(metadata.deprecated("ip"), None);
         assert_eq!(missing(&["password"]), ["ip"]);
         assert!(missing(&["ip"]).is_empty() && missing(&["ipaddr"]).is_empty());
     }

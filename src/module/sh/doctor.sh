@@ -79,3 +79,8 @@ doctor_links() {
 doctor_checked() {
   echo "check $1 $2 $(printf %s "$3" | head -n 1)"
 }
+
+# doctor_described NUMBER CODE TEXT: every line of it.
+doctor_described() {
+  printf '%s\n' "$3" | while IFS= read -r doctor_line; do printf '%s\n' "agent $1 $2 $doctor_line"; done
+}

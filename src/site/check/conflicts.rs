@@ -15,6 +15,7 @@ use crate::site::step::Step;
 enum Thing<'a> {
     Process(&'a str),
     Unit(&'a str),
+    Resource(&'a str),
     File(&'a str),
     Mount(&'a str),
     Parameter(&'a str),
@@ -27,6 +28,7 @@ impl std::fmt::Display for Thing<'_> {
         match self {
             Self::Process(name) => write!(f, "process `{name}`"),
             Self::Unit(name) => write!(f, "unit `{name}`"),
+            Self::Resource(name) => write!(f, "resource `{name}`"),
             Self::File(path) => write!(f, "file `{path}`"),
             Self::Mount(path) => write!(f, "mount `{path}`"),
             Self::Parameter(name) => write!(f, "kernel parameter `{name}`"),
@@ -77,6 +79,7 @@ fn touches<'a>(playbook: &'a Playbook, at: StepAt, step: &'a Step) -> Vec<Touch<
         Action::Mount(args) => vec![(Thing::Mount(&args.path), args.path.span)],
         Action::Process(args) => vec![(Thing::Process(&args.name), args.name.span)],
         Action::Unit(args) => vec![(Thing::Unit(&args.name), args.name.span)],
+        Action::Ocf(args) => vec![(Thing::Resource(args.instance()), args.agent.span)],
         Action::Sysctl(args) => vec![(Thing::Parameter(&args.name), args.name.span)],
         Action::Address(args) => addresses(playbook, args, step.action.span),
         Action::Command(_) | Action::Shell(_) | Action::WaitFor(_) | Action::Probe(_) => Vec::new(),

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::Lost;
 use super::keys::{Keys, Named};
 use super::kinds::{accepts, branches, kind_in_words, list_of, words_of};
-use super::words::check_format;
+use super::words::{check_format, misplaced_word};
 use crate::site::diagnostic::{Diagnostic, nearest};
 use crate::site::source::{Sources, Span};
 use crate::site::yaml::{Key, Node, Value};
@@ -240,7 +240,10 @@ impl<'a> Reader<'a> {
         let meant = nearest(text, words.iter().copied());
         self.out.push(match meant {
             Some(_) => diagnostic.did_you_mean(text, words.iter().copied()),
-            None => diagnostic.hint(format!("one of {}", list_of(words))),
+            None => match misplaced_word(text, words) {
+                Some(advice) => diagnostic.hint(advice),
+                None => diagnostic.hint(format!("one of {}", list_of(words))),
+            },
         });
         meant.map(|word| Node { value: Value::String(word.to_owned()), span: node.span })
     }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use crate::site::action::Action;
+use crate::site::action::{Action, AgentName};
 use crate::site::address::ServiceAddress;
 use crate::site::id::{HostName, RunId, ServiceName, StepId};
 use crate::site::quantity::{ByteSize, TimeSpan};
@@ -17,6 +17,7 @@ pub(super) fn check_format(format: &str, text: &str) -> Result<(), String> {
         "reveille-host" => parse::<HostName>(text),
         "reveille-service" => parse::<ServiceName>(text),
         "reveille-step" => parse::<StepId>(text),
+        "reveille-agent" => parse::<AgentName>(text),
         "reveille-run" => parse::<RunId>(text),
         _ => Ok(()),
     }
@@ -24,6 +25,16 @@ pub(super) fn check_format(format: &str, text: &str) -> Result<(), String> {
 
 fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<(), String> {
     text.parse::<T>().map(drop).map_err(|error| error.to_string())
+}
+
+/// Why a word of ours that is right elsewhere is not one of `words`.
+pub(super) fn misplaced_word(text: &str, words: &[&str]) -> Option<&'static str> {
+    match text {
+        "asleep" | "awake" if words.contains(&"startable") => Some(
+            "an agent cannot freeze what it runs: a sleeping copy is `startable`, one that serves is `started`",
+        ),
+        _ => None,
+    }
 }
 
 /// What an Ansible user who writes `key` is looking for.

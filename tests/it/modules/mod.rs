@@ -7,6 +7,7 @@ mod address;
 mod examples;
 mod host;
 mod net;
+mod ocf;
 mod probe;
 mod sample;
 mod shell;

@@ -5,8 +5,8 @@ use std::process::Command;
 
 fn files() -> Vec<PathBuf> {
     let of_ours = [
-        "address", "announce", "ask", "crew", "file", "mount", "sample", "sysctl", "talk", "undo", "wait",
-        "witness",
+        "address", "announce", "ask", "crew", "file", "mount", "ocf", "sample", "sysctl", "talk", "undo",
+        "wait", "witness",
     ];
     of_ours.iter().map(|name| PathBuf::from(format!("src/module/sh/{name}.sh"))).collect()
 }
