@@ -9,14 +9,14 @@ use super::args::Common;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use super::prober::Client;
 use super::session::{self, Session, Waits};
 use crate::engine::recover::{self, OpenRun};
-use crate::engine::{ProbeOutcome, Prober};
+use crate::module::Outcome;
 use crate::plan::facts::SiteFacts;
 use crate::plan::status::{Interrupted, MonitorStatus, Observed, OpenRunState, OpenRunStatus, Status};
 use crate::plan::table::{Role, Table};
 use crate::plan::{Operation, Request};
+use crate::probe;
 use crate::site::address::ServiceAddress;
 use crate::site::id::{HostName, ServiceName};
 use crate::store::Store;
@@ -78,15 +78,10 @@ fn open_run(open: &OpenRun, somebody_acts: bool) -> OpenRunStatus {
 }
 
 /// A client's view of every service that should be up: all its probes, side by side.
-async fn probe_all(
-    session: &Session,
-    table: &Table,
-    facts: &SiteFacts,
-) -> BTreeMap<ServiceName, Result<(), String>> {
-    let client = Client;
+async fn probe_all(session: &Session, table: &Table, facts: &SiteFacts) -> BTreeMap<ServiceName, Outcome> {
     let looks = session.site.playbooks.keys().filter_map(|service| {
         let primary = table.services.get(service)?.primary.clone()?;
-        Some(probe_service(session, table, facts, &client, service, primary))
+        Some(probe_service(session, table, facts, service, primary))
     });
     let answers = futures_util::future::join_all(looks).await;
     answers.into_iter().flatten().collect()
@@ -96,20 +91,20 @@ async fn probe_service(
     session: &Session,
     table: &Table,
     facts: &SiteFacts,
-    client: &Client,
     service: &ServiceName,
     primary: HostName,
-) -> Option<(ServiceName, Result<(), String>)> {
+) -> Option<(ServiceName, Outcome)> {
     let request = Request::bare(Operation::Deploy, service.clone());
     let planner = session.planner(table, facts, request);
     let probes = planner.probes(service, &primary).ok().filter(|probes| !probes.is_empty())?;
-    let looks = probes.iter().map(|probe| client.probe(probe));
-    let outcomes: Vec<ProbeOutcome> = futures_util::future::join_all(looks).await;
-    let answer = match outcomes.into_iter().find(|outcome| !outcome.ok) {
-        None => Ok(()),
-        Some(outcome) => Err(outcome.detail),
-    };
-    Some((service.clone(), answer))
+    let outcomes = futures_util::future::join_all(probes.iter().map(probe::ask)).await;
+    let worst = outcomes.into_iter().min_by_key(|outcome| match outcome {
+        Outcome::Impossible { .. } => 1,
+        Outcome::Warned { .. } => 2,
+        Outcome::Answered { .. } => 3,
+        _ => 0,
+    })?;
+    Some((service.clone(), worst))
 }
 
 /// Two tables, and what a person should know below them.

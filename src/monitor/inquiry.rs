@@ -255,10 +255,14 @@ impl Inquiry {
         let over = |tried: &&Try| tried.seen.is_some() || tried.sent_ms + self.subject.timeout_ms <= now_ms;
         if self.probes.iter().filter(over).count() >= confirm {
             let worst = answers().filter_map(complaint).max_by_key(|said| *said as u8);
-            return Some(worst.unwrap_or(Service::Mute));
+            return Some(worst.unwrap_or(if answers().any(unasked) {
+                Service::Unasked
+            } else {
+                Service::Mute
+            }));
         }
         let waited = |tried: &&Try| over(tried) || tried.sent_ms + self.subject.hedge_ms <= now_ms;
-        let silent = answers().all(|sight| complaint(sight).is_none());
+        let silent = answers().all(|sight| complaint(sight).is_none() && !unasked(sight));
         (silent && self.probes.iter().filter(waited).count() >= confirm).then_some(Service::Silent)
     }
 
@@ -342,6 +346,13 @@ fn complaint(sight: &Sight) -> Option<Service> {
         Outcome::Wrong { .. } => Some(Service::Wrong),
         _ => None,
     })
+}
+
+/// Whether nothing stands against the service but checks that could not be made.
+fn unasked(sight: &Sight) -> bool {
+    let Sight::Answers(answers) = sight else { return false };
+    let mut bad = answers.values().filter(|outcome| !outcome.is_ok()).peekable();
+    bad.peek().is_some() && bad.all(|outcome| matches!(outcome, Outcome::Impossible { .. }))
 }
 
 fn answered(tries: &[Try]) -> bool {

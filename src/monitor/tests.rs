@@ -60,6 +60,8 @@ struct Site {
     answer_act: bool,
     /// A hook forbids every move.
     forbidden: bool,
+    /// The checks cannot be made: their program is gone, say.
+    unasked: bool,
     data: DataPolicy,
 }
 
@@ -128,6 +130,7 @@ impl Site {
             told: Vec::new(),
             answer_act: true,
             forbidden: false,
+            unasked: false,
             data: DataPolicy::SharedRead,
         }
     }
@@ -195,6 +198,10 @@ impl Site {
             Target::Service(_) if self.is_claimed() => {
                 let wrong = Outcome::Wrong { detail: "503, not 200".to_owned(), latency_us: 2000 };
                 (2, Sight::Answers([("page".to_owned(), wrong)].into()))
+            }
+            Target::Service(_) if self.unasked => {
+                let impossible = Outcome::Impossible { detail: "no such program".to_owned() };
+                (1, Sight::Answers([("page".to_owned(), impossible)].into()))
             }
             Target::Service(_) => {
                 let (takes, outcome) = match us(&self.primary()) {
@@ -456,6 +463,20 @@ fn a_stopped_service_and_a_dead_one_are_told_apart_and_moved() {
         assert_eq!(site.operations(), [Operation::Failover], "{:#?}", site.told);
         assert!(site.acts[0].1.because.starts_with(verdict), "{}", site.acts[0].1.because);
     }
+}
+
+#[test]
+fn a_check_that_cannot_be_made_moves_nothing_and_is_told_once() {
+    let mut site = Site::new();
+    site.unasked = true;
+    site.run(30_000);
+    assert_eq!(site.acts.len(), 0, "{:#?}", site.told);
+    let told: Vec<&String> = site.told.iter().filter(|told| told.starts_with("web on h1 is")).collect();
+    assert_eq!(told, ["web on h1 is unknown: its check could not be made: page: no such program"]);
+    // A dead host is one all the same.
+    site.set("h1", Is::Dead);
+    site.run(10_000);
+    assert_eq!(site.acts.len(), 1, "{:#?}", site.told);
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub enum Service {
     Silent,
     /// The same, and each had all its time.
     Mute,
+    /// The check could not be made, or could not find out: nothing is known of the service.
+    Unasked,
 }
 
 /// The kernel of the primary's host, as it answers us.
@@ -119,6 +121,9 @@ pub struct Row {
 
 use Is::{Any, One, OneOf};
 
+/// Of a service that a check says nothing of.
+pub const UNASKED: &str = "its check could not be made";
+
 /// The table. Order matters.
 #[rustfmt::skip]
 pub const TABLE: &[Row] = &[
@@ -128,6 +133,10 @@ pub const TABLE: &[Row] = &[
     Row { us: One(Doubt::Isolated), service: Any, kernel: Any, shell: Any, witnesses: Any,
           verdict: Verdict::Isolated, then: Then::Wait,
           because: "most of the site fell silent at once: it is this monitor that is cut off" },
+    Row { us: Any, service: One(Service::Unasked), kernel: One(Kernel::Answers), shell: Any,
+          witnesses: Any,
+          verdict: Verdict::Unknown, then: Then::Wait,
+          because: UNASKED },
     Row { us: Any, service: Any, kernel: Any, shell: Any, witnesses: One(Witnessed::Served),
           verdict: Verdict::Unreachable, then: Then::Wait,
           because: "other hosts are served: only the way from this monitor is broken" },
@@ -138,6 +147,10 @@ pub const TABLE: &[Row] = &[
           verdict: Verdict::ServiceDown, then: Then::Failover,
           because: "it gives wrong answers" },
     Row { us: Any, service: OneOf(&[Service::Silent, Service::Mute]), kernel: One(Kernel::Silent), shell: Any,
+          witnesses: One(Witnessed::Silent),
+          verdict: Verdict::HostDown, then: Then::Failover,
+          because: "neither the service nor its host answers anybody" },
+    Row { us: Any, service: One(Service::Unasked), kernel: One(Kernel::Silent), shell: Any,
           witnesses: One(Witnessed::Silent),
           verdict: Verdict::HostDown, then: Then::Failover,
           because: "neither the service nor its host answers anybody" },
@@ -155,6 +168,9 @@ pub const TABLE: &[Row] = &[
           witnesses: One(Witnessed::Nobody),
           verdict: Verdict::Unknown, then: Then::Wait,
           because: "it is silent, and nobody else could look" },
+    Row { us: Any, service: One(Service::Unasked), kernel: Any, shell: Any, witnesses: Any,
+          verdict: Verdict::Unknown, then: Then::Wait,
+          because: UNASKED },
 ];
 
 /// The row that decides, or none while something that would decide is not known.
@@ -316,6 +332,20 @@ mod tests {
     fn an_answer_ends_every_doubt() {
         let answers = Findings { service: Some(Service::Answers), ..Findings::default() };
         assert_eq!(verdict(answers), Some((Verdict::Ok, Then::Rest)));
+    }
+
+    #[test]
+    fn a_check_that_could_not_be_made_says_nothing_of_the_service() {
+        let unasked = Findings {
+            us: Some(Doubt::Fine),
+            service: Some(Service::Unasked),
+            kernel: Some(Kernel::Answers),
+            shell: Some(Shell::Gone),
+            witnesses: Some(Witnessed::HostAlive),
+        };
+        assert_eq!(verdict(unasked), Some((Verdict::Unknown, Then::Wait)));
+        let dead = Findings { service: Some(Service::Unasked), ..silent_host() };
+        assert_eq!(verdict(dead), Some((Verdict::HostDown, Then::Failover)));
     }
 
     #[test]

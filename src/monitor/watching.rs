@@ -214,7 +214,22 @@ impl Core {
     ) {
         service.looked = true;
         self.isolated = row.verdict == Verdict::Isolated;
-        self.conclude(name, service, row.verdict, row.because, Some(primary));
+        let because = match inquiry.last_words().filter(|_| row.because == verdict::UNASKED) {
+            Some(words) => format!("{}: {words}", row.because),
+            None => row.because.to_owned(),
+        };
+        // A monitor that has just begun knows nothing either; that it cannot find out is news, once.
+        let news = row.because == verdict::UNASKED && !service.because.starts_with(verdict::UNASKED);
+        if news && service.verdict == Verdict::Unknown {
+            self.tell(Happening::ServiceVerdict {
+                service: name.clone(),
+                was: Verdict::Unknown,
+                verdict: Verdict::Unknown,
+                because: because.clone(),
+                host: Some(primary.clone()),
+            });
+        }
+        self.conclude(name, service, row.verdict, &because, Some(primary));
         match row.then {
             Then::Rest => {
                 service.out_since_ms = None;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{HostFacts, ProcessFact, SiteFacts};
 use super::table::{Pause, Role, Row, ServiceState, Table};
+use crate::module::Outcome;
 use crate::site::address::ServiceAddress;
 use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 
@@ -137,8 +138,8 @@ pub struct Observed<'a> {
     /// Already reconciled with `facts`.
     pub table: &'a Table,
     pub facts: &'a SiteFacts,
-    /// Whether each service answered its probes; absent where it has none or none was made.
-    pub answers: &'a BTreeMap<ServiceName, Result<(), String>>,
+    /// What became of each service's probes, the worst of them; absent where it has none or none was made.
+    pub answers: &'a BTreeMap<ServiceName, Outcome>,
     /// Runs that have not simply ended, newest first.
     pub runs: &'a [OpenRunStatus],
     pub monitor: Option<MonitorStatus>,
@@ -205,6 +206,7 @@ impl Observed<'_> {
         let mut notes = self.strays(service, row, addresses);
         notes.extend(self.sleeper(service, row).err());
         notes.extend(self.latch(service));
+        notes.extend(self.remark(service));
         let hosts: Vec<HostName> = [&row.primary, &row.secondary].into_iter().flatten().cloned().collect();
         ServiceStatus {
             service: service.clone(),
@@ -224,10 +226,11 @@ impl Observed<'_> {
     fn verdict(&self, service: &ServiceName, row: &Row) -> Verdict {
         match (self.answers.get(service), &row.primary) {
             (_, None) => Verdict::Unknown,
-            (Some(Ok(())), _) => Verdict::Ok,
+            (Some(answer), _) if answer.is_ok() => Verdict::Ok,
             (answer, Some(primary)) => match (answer, self.answered(primary)) {
                 (_, None) => Verdict::Unreachable,
-                (Some(Err(_)), Some(_)) => Verdict::ServiceDown,
+                (Some(Outcome::Impossible { .. }), Some(_)) => Verdict::Unknown,
+                (Some(_), Some(_)) => Verdict::ServiceDown,
                 (_, Some(facts)) if all(facts, service, ProcessFact::Awake) => Verdict::Ok,
                 (_, Some(_)) => Verdict::ServiceDown,
             },
@@ -248,7 +251,17 @@ impl Observed<'_> {
                 ServiceState::Protected
             }
             (_, Verdict::Ok) => ServiceState::Unprotected,
+            // Nobody knows: it is as it was.
+            (state, Verdict::Unknown) if row.primary.is_some() => state,
             _ => ServiceState::Down,
+        }
+    }
+
+    /// What a probe said beside yes and no.
+    fn remark(&self, service: &ServiceName) -> Option<String> {
+        match self.answers.get(service)? {
+            Outcome::Impossible { detail } => Some(format!("{service} could not be asked: {detail}")),
+            answer => Some(format!("{service} answers with a warning: {}", answer.warning()?)),
         }
     }
 

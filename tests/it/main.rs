@@ -26,6 +26,7 @@ mod monitors;
 mod ocf;
 mod package;
 mod planning;
+mod plugin;
 mod process;
 mod saved;
 mod schema;
