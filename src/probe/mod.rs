@@ -75,12 +75,17 @@ fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-/// What a failed send or connect says of the target.
+/// What a failed send or connect says of the target. What only says something of this machine (no descriptor left, a
+/// packet filter of its own) is no word against the service.
 fn failed(error: &io::Error) -> Outcome {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
+        NetworkUnreachable, TimedOut,
+    };
     let detail = error.to_string();
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => Outcome::Refused { detail },
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Outcome::Unreachable { detail },
+        ConnectionRefused | ConnectionReset | ConnectionAborted | BrokenPipe => Outcome::Refused { detail },
+        HostUnreachable | NetworkUnreachable | TimedOut => Outcome::Unreachable { detail },
         _ => Outcome::Impossible { detail },
     }
 }
