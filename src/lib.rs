@@ -10,6 +10,7 @@ pub mod lab;
 pub mod module;
 pub mod monitor;
 pub mod notice;
+pub mod page;
 pub mod plan;
 pub mod probe;
 pub mod report;

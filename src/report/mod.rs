@@ -4,7 +4,6 @@
 pub mod account;
 pub mod board;
 pub mod compare;
-pub mod html;
 mod json;
 mod lines;
 pub mod metrics;

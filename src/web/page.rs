@@ -11,16 +11,16 @@ use sha2::{Digest, Sha256};
 use super::shown::Shown;
 use crate::monitor::Told;
 use crate::monitor::view::{HostView, ServiceView};
+use crate::page::Esc;
 use crate::plan::table::{Role, ServiceState};
 use crate::report::board::{Board, Grade};
-use crate::report::html::Esc;
 use crate::report::watch::table::deed;
 use crate::report::watch::words;
 use crate::report::words::span;
 use crate::site::id::HostName;
 
 const FRAME: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/page.css");
+const STYLE: &str = concat!(include_str!("../page/look.css"), include_str!("page/page.css"));
 const SCRIPT: &str = include_str!("page/page.js");
 
 /// Happenings on the page.

@@ -30,12 +30,14 @@ enum Purity {
     Free,
 }
 
-const ROOMS: [Room; 20] = [
+const ROOMS: [Room; 21] = [
+    // What pages share, whoever makes them.
+    Room { name: "page", may_name: &[], purity: Purity::Pure },
     Room { name: "template", may_name: &[], purity: Purity::Pure },
     Room { name: "site", may_name: &["template"], purity: Purity::Files },
     Room { name: "import", may_name: &["site", "template"], purity: Purity::Pure },
     Room { name: "module", may_name: &["site", "template"], purity: Purity::Pure },
-    Room { name: "plan", may_name: &["site", "template", "module"], purity: Purity::Pure },
+    Room { name: "plan", may_name: &["page", "site", "template", "module"], purity: Purity::Pure },
     Room { name: "doctor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
     // What a monitor concludes and does is decided here, and can be decided again from a recording.
     Room { name: "monitor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
@@ -76,6 +78,7 @@ const ROOMS: [Room; 20] = [
     Room {
         name: "report",
         may_name: &[
+            "page",
             "engine::event",
             "engine::account",
             "monitor::Told",
@@ -113,6 +116,7 @@ const ROOMS: [Room; 20] = [
     Room {
         name: "web",
         may_name: &[
+            "page",
             "report",
             "monitor::Told",
             "monitor::view",
@@ -134,7 +138,7 @@ const ROOMS: [Room; 20] = [
     // It drives the program from outside, as a person would, and reads what the program says.
     Room {
         name: "drill",
-        may_name: &["site", "plan", "monitor", "engine::event", "watch::Line", "lab", "report::html"],
+        may_name: &["site", "plan", "monitor", "engine::event", "watch::Line", "lab", "page"],
         purity: Purity::Free,
     },
     Room {

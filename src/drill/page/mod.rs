@@ -6,9 +6,8 @@ use super::method::LIMITS;
 use super::plot::{self, Plot};
 use super::record::Document;
 use super::tables::{EFFECTIVENESS, Effectiveness, Responses, Row, Stat, Tables};
-use crate::report::html::Esc;
+use crate::page::{Esc, Frame};
 
-const FRAME: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 
 /// The whole page.
@@ -30,7 +29,7 @@ pub fn page(document: &Document, tables: &Tables) -> String {
     }
     main.push_str(&footing(document));
     let style = format!("{}\n{STYLE}", plot::STYLE);
-    FRAME.replace("{style}", &style).replace("{main}", &main)
+    Frame { title: "reveille drill", style: &style, main: &main }.text()
 }
 
 fn heading(document: &Document, tables: &Tables) -> String {
@@ -185,7 +184,7 @@ mod tests {
     #[test]
     fn the_page_stands_alone() {
         let page = made();
-        for asked in ["<script", "http", "url(", "@import", "src="] {
+        for asked in ["<script", "http:", "https:", "url(", "@import", "src="] {
             assert!(!page.contains(asked), "{asked}");
         }
         assert_eq!(page.matches("<svg").count(), 6);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::html::Esc;
+use crate::page::Esc;
 use crate::site::id::ServiceName;
 
 pub(super) const WIDTH: f64 = 420.0;

@@ -13,7 +13,7 @@ pub use responses::responses;
 pub use split::split;
 
 use super::tables::Tables;
-use crate::report::html::Esc;
+use crate::page::Esc;
 use crate::site::id::ServiceName;
 
 /// Colours and lines, for light, dark and paper.
