@@ -310,6 +310,10 @@ pub enum PlanFormat {
     Json,
     Dot,
     Mermaid,
+    /// The graph as a picture
+    Svg,
+    /// One page, for whoever approves it
+    Html,
 }
 
 #[derive(Debug, Args)]
@@ -419,6 +423,8 @@ pub enum ReportFormat {
     #[default]
     Text,
     Json,
+    /// One page, with timelines
+    Html,
 }
 
 #[derive(Debug, Args)]

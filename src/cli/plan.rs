@@ -7,6 +7,7 @@ use super::operation::{self, Prepared};
 use super::session::Session;
 use super::{facts, output, saved};
 use crate::plan::render::text::Detail;
+use crate::plan::saved::SavedPlan;
 use crate::plan::{Operation, Plan, Request, render, timing};
 
 pub async fn run(common: &Common, args: &PlanArgs) -> Result<Exit, Failure> {
@@ -33,10 +34,15 @@ async fn planned(
         let now = saved::keep(common, session, &request, &prepared, Some(&old.inputs.salt))?;
         return Ok(saved::differ(common, old, &now));
     }
-    if let Some(file) = &args.output {
-        saved::write(file, session, &saved::keep(common, session, &request, &prepared, None)?)?;
-    }
-    print(common, session, &prepared.plan, args.format)?;
+    let kept = match &args.output {
+        Some(file) => {
+            let kept = saved::keep(common, session, &request, &prepared, None)?;
+            saved::write(file, session, &kept)?;
+            Some(kept)
+        }
+        None => None,
+    };
+    print(common, session, &prepared.plan, kept.as_ref(), args.format)?;
     Ok(if args.detailed_exitcode && is_change(&prepared.plan) { Exit::Undone } else { Exit::Done })
 }
 
@@ -49,12 +55,20 @@ pub async fn show(
 ) -> Result<Exit, Failure> {
     let request: Request = operation::request(common, session, operation, args)?;
     let Prepared { plan, .. } = operation::prepared(session, &request).await?;
-    print(common, session, &plan, PlanFormat::default())?;
+    print(common, session, &plan, None, PlanFormat::default())?;
     Ok(Exit::Done)
 }
 
-fn print(common: &Common, session: &Session, plan: &Plan, format: PlanFormat) -> Result<(), Failure> {
-    output::print(&session.redact(&text(common, plan, format)?));
+fn print(
+    common: &Common,
+    session: &Session,
+    plan: &Plan,
+    kept: Option<&SavedPlan>,
+    format: PlanFormat,
+) -> Result<(), Failure> {
+    // Before it is written out: part of a secret, or one that is escaped, could not be told from other words.
+    let plan = session.redact_plan(plan)?;
+    output::print(&session.redact(&text(common, &plan, kept, format)?));
     Ok(())
 }
 
@@ -62,8 +76,13 @@ fn is_change(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| step.skip.is_none() && timing::changes(step))
 }
 
-/// A plan in one of its forms.
-pub fn text(common: &Common, plan: &Plan, format: PlanFormat) -> Result<String, Failure> {
+/// A plan in one of its forms; with what it was made from, if that was kept.
+pub fn text(
+    common: &Common,
+    plan: &Plan,
+    kept: Option<&SavedPlan>,
+    format: PlanFormat,
+) -> Result<String, Failure> {
     let format = if common.json { PlanFormat::Json } else { format };
     Ok(match format {
         PlanFormat::Text => {
@@ -72,5 +91,7 @@ pub fn text(common: &Common, plan: &Plan, format: PlanFormat) -> Result<String, 
         PlanFormat::Json => serde_json::to_string_pretty(plan).map_err(Failure::internal)? + "\n",
         PlanFormat::Dot => render::graph::dot(plan),
         PlanFormat::Mermaid => render::graph::mermaid(plan),
+        PlanFormat::Svg => render::picture::svg(plan, render::picture::Place::File),
+        PlanFormat::Html => render::page::page(plan, kept),
     })
 }

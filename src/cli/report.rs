@@ -29,12 +29,16 @@ pub fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
     let store = session::store(&site)?;
     let Told { account, .. } = told(&store, args.run.as_deref())?;
     let happenings = account::belonging(&account, watch_reports::told(&store.history(), usize::MAX));
-    if common.json || args.format == ReportFormat::Json {
-        let happenings = happenings.iter().map(Line::of).collect();
-        let document = Document { account: &account, happenings };
-        output::say(&serde_json::to_string_pretty(&document).map_err(Failure::internal)?);
-    } else {
-        output::print(&account::text(&account, &happenings, &TimeZone::system()));
+    match if common.json { ReportFormat::Json } else { args.format } {
+        ReportFormat::Json => {
+            let happenings = happenings.iter().map(Line::of).collect();
+            let document = Document { account: &account, happenings };
+            output::say(&serde_json::to_string_pretty(&document).map_err(Failure::internal)?);
+        }
+        ReportFormat::Text => output::print(&account::text(&account, &happenings, &TimeZone::system())),
+        ReportFormat::Html => {
+            output::print(&account::page::page(&account, &happenings, &TimeZone::system()));
+        }
     }
     Ok(Exit::Done)
 }

@@ -27,7 +27,7 @@ const HIDDEN: &str = "***";
 pub fn show(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
     let saved = load(&args.file)?;
     output::note(&line(&saved));
-    output::print(&plan::text(common, &saved.plan, args.format)?);
+    output::print(&plan::text(common, &saved.plan, Some(&saved), args.format)?);
     Ok(Exit::Done)
 }
 

@@ -19,12 +19,12 @@ use crate::fence::Agents;
 use crate::plan::facts::SiteFacts;
 use crate::plan::reconcile::reconcile;
 use crate::plan::table::Table;
-use crate::plan::{Operation, Planner, Request};
+use crate::plan::{Operation, Plan, Planner, Request};
 use crate::site::Site;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::inventory::FenceDevice;
 use crate::site::secret::{Redactor, Secret, SecretSource};
-use crate::store::{AcquireError, FileStore, Holder, Keeper, Store};
+use crate::store::{AcquireError, FileStore, Holder, Keeper, Store, journal};
 use crate::transport::{Router, Transport};
 
 pub struct Session {
@@ -140,8 +140,15 @@ impl Session {
         self.redactor.redact(text).into_owned()
     }
 
+    /// The plan without any secret: in no value of it is one, not even part of one.
+    pub fn redact_plan(&self, plan: &Plan) -> Result<Plan, Failure> {
+        let value = serde_json::to_value(plan).map_err(Failure::internal)?;
+        let clean = journal::redacted(value, &self.redact_fn());
+        serde_json::from_value(clean).map_err(Failure::internal)
+    }
+
     /// The same as a function of its own, for the engine.
-    pub fn redact_fn(&self) -> crate::store::journal::Redactor {
+    pub fn redact_fn(&self) -> journal::Redactor {
         let redactor = Arc::clone(&self.redactor);
         Arc::new(move |text| redactor.redact(text).into_owned())
     }

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::event::{HostRecap, ManualCommand, RunEnd, StepResult};
 use super::record::{Origin, Record};
+use crate::plan::render::text;
 use crate::plan::table::Row;
-use crate::plan::{Operation, Plan, StepRef};
+use crate::plan::{Operation, Plan, PlanStep, StepRef, UndoWork, Work};
 use crate::site::id::{Epoch, HostName, RunId, ServiceName};
 use crate::site::playbook::EvidenceKind;
 use crate::store::journal::Sealed;
@@ -22,6 +23,8 @@ pub struct Account {
     pub run: RunId,
     pub operation: Operation,
     pub origin: Origin,
+    /// Of the plan that was run.
+    pub plan_hash: String,
     /// RFC 3339.
     pub began: String,
     pub took_ms: u64,
@@ -72,6 +75,16 @@ pub struct OfStep {
     /// `None`: on the controller.
     pub host: Option<HostName>,
     pub title: String,
+    /// What it does, in a few words.
+    pub words: String,
+    /// What was run, and what takes it back, as shell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+    /// `no_log`: neither is shown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// Its failure is an answer and fails nothing.
     pub advisory: bool,
     /// `None`: it never began.
@@ -96,6 +109,9 @@ pub struct Undo {
 pub struct Undone {
     pub step: StepRef,
     /// `None`: it was not tried.
+    pub at_ms: Option<u64>,
+    pub took_ms: u64,
+    /// `None`: it was not tried, or nobody knows.
     pub ok: Option<bool>,
     pub detail: String,
 }
@@ -111,6 +127,7 @@ impl Account {
             run: run.clone(),
             operation: plan.operation,
             origin: origin.clone(),
+            plan_hash: plan.hash.clone(),
             began: first.at.clone(),
             took_ms: records.last().map_or(0, |last| since(began, &last.at)),
             end: None,
@@ -133,12 +150,20 @@ impl Account {
 
     fn hear(&mut self, record: &Record, at_ms: u64, steps: &mut IndexMap<StepRef, OfStep>) {
         match record.clone() {
-            Record::RunStarted { .. } | Record::UndoIntent { .. } => {}
+            Record::RunStarted { .. } => {}
+            Record::UndoIntent { step } => {
+                if let Some(undone) = self.undone(&step) {
+                    undone.at_ms = Some(at_ms);
+                }
+            }
             Record::StepIntent { steps: sent } => {
                 for intent in sent {
                     if let Some(step) = steps.get_mut(&intent.step) {
                         step.at_ms.get_or_insert(at_ms);
                         step.attempts = step.attempts.max(intent.attempt);
+                        if let Some((work, undo)) = &intent.compiled {
+                            step.does(work, undo);
+                        }
                     }
                 }
             }
@@ -154,14 +179,15 @@ impl Account {
                 self.commits.push(Commit { at_ms, service, row: after });
             }
             Record::UndoStarted { service, because, steps } => {
-                let steps =
-                    steps.into_iter().map(|step| Undone { step, ok: None, detail: String::new() }).collect();
+                let untried =
+                    |step| Undone { step, at_ms: None, took_ms: 0, ok: None, detail: String::new() };
+                let steps = steps.into_iter().map(untried).collect();
                 self.undo.push(Undo { service, at_ms, because, steps });
             }
             Record::UndoOutcome { step, ok, detail } => {
-                let of = |undo: &&mut Undone| undo.step == step;
-                if let Some(undone) = self.undo.iter_mut().flat_map(|undo| &mut undo.steps).find(of) {
+                if let Some(undone) = self.undone(&step) {
                     (undone.ok, undone.detail) = (Some(ok), detail);
+                    undone.took_ms = at_ms.saturating_sub(*undone.at_ms.get_or_insert(at_ms));
                 }
             }
             Record::RunEnded { end, recap, manual, .. } => {
@@ -171,7 +197,29 @@ impl Account {
     }
 }
 
+impl Account {
+    /// What is known of a step's undo, the last time it was wanted.
+    fn undone(&mut self, step: &StepRef) -> Option<&mut Undone> {
+        self.undo.iter_mut().rev().flat_map(|undo| &mut undo.steps).find(|undone| undone.step == *step)
+    }
+}
+
 impl OfStep {
+    /// Its commands, unless they are hidden.
+    fn does(&mut self, work: &Work, undo: &UndoWork) {
+        if self.hidden {
+            return;
+        }
+        if let Work::Script(script) = work {
+            self.command = Some(script.act.clone()).filter(|act| !act.is_empty());
+        }
+        self.undo = match (undo, work) {
+            (UndoWork::Script(script), _) => Some(script.act.clone()),
+            (UndoWork::Derived, Work::Script(script)) => script.undo.clone(),
+            _ => None,
+        };
+    }
+
     /// Steps that travel together have one intent; each began when it ended less what it took.
     fn ended(&mut self, at_ms: u64, result: StepResult, detail: String, took_ms: u64) {
         let ran = !matches!(result, StepResult::NotReached | StepResult::Skipped);
@@ -195,17 +243,25 @@ fn services(plan: &Plan) -> Vec<OfService> {
 }
 
 fn steps(plan: &Plan) -> IndexMap<StepRef, OfStep> {
-    let of = |step: &crate::plan::PlanStep| OfStep {
-        step: step.id.clone(),
-        service: step.service.clone(),
-        host: step.host.clone(),
-        title: step.title.clone(),
-        advisory: step.advisory,
-        at_ms: None,
-        took_ms: 0,
-        attempts: 0,
-        result: None,
-        detail: String::new(),
+    let of = |step: &PlanStep| {
+        let mut of = OfStep {
+            step: step.id.clone(),
+            service: step.service.clone(),
+            host: step.host.clone(),
+            title: step.title.clone(),
+            words: text::what(step),
+            command: None,
+            undo: None,
+            hidden: step.no_log,
+            advisory: step.advisory,
+            at_ms: None,
+            took_ms: 0,
+            attempts: 0,
+            result: None,
+            detail: String::new(),
+        };
+        of.does(&step.work, &step.undo);
+        of
     };
     plan.steps.iter().map(|step| (step.id.clone(), of(step))).collect()
 }

@@ -1,6 +1,6 @@
 //! Closes a plan: puts its steps in order, adds up the worst case, counts what can be undone, and seals it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use petgraph::algo::toposort;
@@ -81,12 +81,31 @@ pub fn predecessors(step: &PlanStep) -> impl Iterator<Item = &StepRef> {
 
 /// The longest path in milliseconds, with every attempt and delay of every step used up.
 fn worst_case_ms(steps: &[PlanStep]) -> u64 {
-    let mut ends: HashMap<&StepRef, u64> = HashMap::new();
+    longest_path(steps).into_iter().map(longest_ms).fold(0, u64::saturating_add)
+}
+
+/// The steps, one waiting for the other, that can take longest together.
+pub fn longest_path(steps: &[PlanStep]) -> Vec<&PlanStep> {
+    // By step: when it ends at the latest, and the step before it on its longest path.
+    let mut ends: HashMap<&StepRef, (u64, Option<&StepRef>)> = HashMap::new();
+    let mut last: Option<(u64, &StepRef)> = None;
     for step in steps {
-        let start = predecessors(step).filter_map(|before| ends.get(before)).max().copied().unwrap_or(0);
-        ends.insert(&step.id, start.saturating_add(longest_ms(step)));
+        let known = predecessors(step).filter_map(|before| Some((ends.get(before)?.0, before)));
+        let (start, before) =
+            known.max_by_key(|(end, _)| *end).map_or((0, None), |(end, of)| (end, Some(of)));
+        let end = start.saturating_add(longest_ms(step));
+        ends.insert(&step.id, (end, before));
+        if last.is_none_or(|(latest, _)| end > latest) {
+            last = Some((end, &step.id));
+        }
     }
-    ends.into_values().max().unwrap_or(0)
+    let mut on: HashSet<&StepRef> = HashSet::new();
+    let mut at = last.map(|(_, step)| step);
+    while let Some(step) = at {
+        on.insert(step);
+        at = ends.get(step).and_then(|(_, before)| *before);
+    }
+    steps.iter().filter(|step| on.contains(&step.id)).collect()
 }
 
 /// One step's own worst case in milliseconds.

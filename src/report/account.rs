@@ -1,5 +1,8 @@
 //! The story of one run as text: what led to it, what was known, what was done where and how long it took. Pure.
 
+pub mod page;
+mod timeline;
+
 use std::fmt::Write;
 
 use jiff::Timestamp;
@@ -179,7 +182,7 @@ fn name(host: Option<&HostName>) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
@@ -191,12 +194,16 @@ mod tests {
     use crate::site::id::Epoch;
     use crate::site::playbook::EvidenceKind;
 
-    fn account() -> Account {
+    pub(super) fn account() -> Account {
         let step = |id: &str, at_ms, result, detail: &str| OfStep {
             step: StepRef(id.to_owned()),
             service: "web".try_into().unwrap(),
             host: (!id.contains("/-/")).then(|| "h2".try_into().unwrap()),
             title: String::new(),
+            words: String::new(),
+            command: None,
+            undo: None,
+            hidden: false,
             advisory: false,
             at_ms,
             took_ms: 61,
@@ -204,8 +211,13 @@ mod tests {
             result,
             detail: detail.to_owned(),
         };
-        let undone =
-            |ok| Undone { step: StepRef("web/h2/wake.resume".to_owned()), ok, detail: String::new() };
+        let undone = |ok| Undone {
+            step: StepRef("web/h2/wake.resume".to_owned()),
+            at_ms: Some(200),
+            took_ms: 41,
+            ok,
+            detail: String::new(),
+        };
         Account {
             schema: SCHEMA,
             run: "20261123T070503.007Z-1f0c".try_into().unwrap(),
@@ -215,6 +227,7 @@ mod tests {
                 host: "desk".into(),
                 argv: vec!["reveille".into(), "watch".into()],
             },
+            plan_hash: "e0008b5a0c8d".to_owned(),
             began: "2026-11-23T07:05:03.007Z".to_owned(),
             took_ms: 1412,
             end: Some(RunEnd::Undone { because: "ifconfig.claim failed".to_owned() }),

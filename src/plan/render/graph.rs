@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::text;
 use crate::plan::{LinkKind, Plan, PlanStep, Work};
-use crate::site::id::HostName;
 
 /// The DOT language of Graphviz: one cluster per host.
 pub fn dot(plan: &Plan) -> String {
@@ -52,13 +52,15 @@ pub fn mermaid(plan: &Plan) -> String {
     out
 }
 
-enum Edge {
+/// How a step waits for another.
+pub(super) enum Edge {
     Success,
     End,
     Alternative,
 }
 
-fn edges(plan: &Plan) -> impl Iterator<Item = (&str, &str, Edge)> {
+/// Every line of the graph: from which step to which, and how the second waits for the first.
+pub(super) fn edges(plan: &Plan) -> impl Iterator<Item = (&str, &str, Edge)> {
     plan.steps.iter().flat_map(|step| {
         let needs = step.needs.iter().map(|link| {
             let kind = if link.kind == LinkKind::Success { Edge::Success } else { Edge::End };
@@ -69,10 +71,11 @@ fn edges(plan: &Plan) -> impl Iterator<Item = (&str, &str, Edge)> {
     })
 }
 
-fn lanes(plan: &Plan) -> Vec<(String, Vec<&PlanStep>)> {
+/// Hosts with their steps, in the order in which they first act.
+pub(super) fn lanes(plan: &Plan) -> Vec<(String, Vec<&PlanStep>)> {
     let mut lanes: Vec<(String, Vec<&PlanStep>)> = Vec::new();
     for step in &plan.steps {
-        let name = step.host.as_ref().map_or("controller", HostName::as_str);
+        let name = text::place(step);
         match lanes.iter_mut().find(|(host, _)| host == name) {
             Some((_, steps)) => steps.push(step),
             None => lanes.push((name.to_owned(), vec![step])),

@@ -1,6 +1,10 @@
-//! A plan for people and for other programs to draw: text, DOT, Mermaid. JSON is the plan itself.
+//! A plan for people and for other programs to draw: text, DOT, Mermaid, SVG, a page. JSON is the plan itself.
 
 pub mod graph;
+#[cfg(test)]
+mod made_up;
+pub mod page;
+pub mod picture;
 pub mod text;
 
 use std::collections::HashMap;

@@ -180,11 +180,12 @@ fn symbol(step: &PlanStep) -> char {
 }
 
 /// `web/h2/wake.resume` without what the lane says already.
-fn short(id: &StepRef) -> &str {
+pub(super) fn short(id: &StepRef) -> &str {
     id.0.rsplit('/').next().unwrap_or(&id.0)
 }
 
-fn what(step: &PlanStep) -> String {
+/// What a step does, in a few words.
+pub fn what(step: &PlanStep) -> String {
     match &step.work {
         Work::Script(_) if step.no_log => format!("{} (hidden: no_log)", step.module),
         Work::Script(script) => script.summary.clone(),
@@ -206,6 +207,22 @@ fn what(step: &PlanStep) -> String {
                 commit.state
             )
         }
+    }
+}
+
+/// Where a step runs.
+pub(super) fn place(step: &PlanStep) -> &str {
+    step.host.as_ref().map_or("controller", HostName::as_str)
+}
+
+/// A length of time that may have been added up: `16.75s`, where a setting is written `16750ms`.
+pub(super) fn span(ms: u64) -> String {
+    match ms {
+        1000..60_000 if !ms.is_multiple_of(1000) => {
+            format!("{}.{:03}", ms / 1000, ms % 1000).trim_end_matches('0').to_owned() + "s"
+        }
+        60_000.. => TimeSpan::from_millis(ms / 1000 * 1000).to_string(),
+        _ => TimeSpan::from_millis(ms).to_string(),
     }
 }
 
