@@ -25,6 +25,7 @@ mod monitor_service;
 mod monitors;
 mod ocf;
 mod package;
+mod pages;
 mod planning;
 mod plugin;
 mod process;

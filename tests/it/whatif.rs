@@ -15,7 +15,7 @@ const HOSTS: usize = 20;
 const SERVICES: usize = 12;
 
 /// Service N is on host N, and sleeps on the one after it; the last eight hosts have no role.
-struct Paper {
+pub struct Paper {
     site: tempfile::TempDir,
 }
 
@@ -28,7 +28,7 @@ fn service(number: usize) -> ServiceName {
 }
 
 impl Paper {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let site = tempfile::tempdir().unwrap();
         let paper = Self { site };
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -56,13 +56,17 @@ impl Paper {
         fs::write(path, text).unwrap();
     }
 
+    pub fn root(&self) -> &Path {
+        self.site.path()
+    }
+
     fn run(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reveille"));
         command.current_dir(self.site.path()).args(args).args(["--facts", "facts.json"]);
         command.env_remove("NO_COLOR").output().unwrap()
     }
 
-    fn says(&self, args: &[&str], code: i32) -> String {
+    pub fn says(&self, args: &[&str], code: i32) -> String {
         let output = self.run(args);
         assert_eq!(output.status.code(), Some(code), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
