@@ -131,7 +131,13 @@ pub fn parse_as(sources: &Sources, file: FileId, schema: Schema) -> Result<Node,
         strict_booleans: true,
         reject_unsupported_tags: false,
         with_snippet: false,
-        budget: serde_yaml::budget! { max_nodes: 200_000, max_depth: 64, max_documents: 1 },
+        // A long text may hold many values; a short one that aliases make long may not.
+        budget: serde_yaml::budget! {
+            max_nodes: text.len().max(200_000),
+            max_events: text.len().saturating_mul(2).max(1_000_000),
+            max_depth: 64,
+            max_documents: 1,
+        },
     };
     let place = Place { file, text, schema };
     match serde_yaml::from_str_with_options::<Option<Spanned<Raw>>>(text, options) {
@@ -289,6 +295,21 @@ mod tests {
         assert_eq!(&text[quoted.start..quoted.end], "'two words'");
         let plain = items[1].span;
         assert_eq!(&text[plain.start..plain.end], "0644");
+    }
+
+    #[test]
+    fn a_long_text_may_hold_many_values_and_a_short_one_may_not() {
+        let (_, node) = tree(&format!("[{}1]", "1, ".repeat(300_000)));
+        let Value::Seq(items) = node.value else { panic!("a list") };
+        assert_eq!(items.len(), 300_001);
+        let mut bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
+        for level in 1..7 {
+            let below = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb += &format!("a{level}: &a{level} [{below}]\n");
+        }
+        let mut sources = Sources::default();
+        let file = sources.add("x.yml", bomb);
+        parse(&sources, file).expect_err("ten million values");
     }
 
     #[test]
