@@ -4,8 +4,8 @@
 CARGO ?= cargo
 BIN := target/release/reveille
 PACKAGES := openssh-server openssh-client apache2 curl iproute2 iputils-arping iputils-ping nftables \
-            systemd-container util-linux procps bind9 bind9-dnsutils sendmail-bin sendmail-cf redis-server rsync sshfs strace \
-            resource-agents monitoring-plugins-basic age pass
+            systemd-container util-linux procps bind9 bind9-dnsutils sendmail-bin sendmail-cf redis-server rsync sshfs \
+            strace sudo resource-agents monitoring-plugins-basic age pass
 
 .PHONY: help demo test unit lint bench bench-watch tables book deb build deps clean
 
@@ -22,6 +22,8 @@ demo: deps build
 	tests/demo.sh $(BIN)
 
 test: deps lint
+	@tests/deps.sh python3-venv
+	@tests/ansible.sh
 	$(CARGO) build --bin reveille
 	tests/run.sh
 

@@ -9,6 +9,7 @@ use crate::lab::cli::LabArgs;
 use crate::plan::Operation;
 use crate::site::id::{HostName, ServiceName};
 use crate::site::quantity::TimeSpan;
+use crate::site::secret::Secret;
 use crate::web::Listen;
 
 /// Wakes a service's sleeping copy on another host.
@@ -27,6 +28,7 @@ pub struct Cli {
 /// Flags of every command, in Ansible's letters.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Common {
     /// Inventory file or folder, instead of the site's; may be repeated
     #[arg(
@@ -60,6 +62,12 @@ pub struct Common {
     /// Become root through sudo on every host
     #[arg(short = 'b', long = "become", global = true, hide_short_help = true)]
     pub become_root: bool,
+    /// Ask for the password that sudo asks for; without a terminal, the first line of the input is it
+    #[arg(short = 'K', long, global = true)]
+    pub ask_become_pass: bool,
+    /// What was answered.
+    #[arg(skip)]
+    pub become_password: Option<Secret>,
     /// Say more; -vvv shows what travels over SSH
     #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -317,17 +325,35 @@ pub enum PlanFormat {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[command(group(clap::ArgGroup::new("question").required(true).args(["list", "host", "graph", "explain"])))]
 pub struct InventoryArgs {
     /// Every host and group as JSON, like ansible-inventory
     #[arg(long)]
     pub list: bool,
+    /// One host's variables as JSON, like ansible-inventory
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<HostName>,
     /// Groups and hosts as a tree
     #[arg(long)]
     pub graph: bool,
     /// Where a variable's value comes from
     #[arg(long, value_name = "HOST.VAR")]
     pub explain: Option<String>,
+    /// How --list and --host lay their JSON out
+    #[arg(long, value_enum, default_value = "json", conflicts_with_all = ["graph", "explain"])]
+    pub format: InventoryFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum InventoryFormat {
+    /// In inventory order
+    #[default]
+    Json,
+    /// Byte for byte as ansible-inventory prints it
+    Ansible,
+    /// The same, as ansible-core up to 2.18 printed it
+    #[value(name = "ansible-2.18")]
+    Ansible218,
 }
 
 #[derive(Debug, Args)]

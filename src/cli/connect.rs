@@ -9,6 +9,7 @@ use super::failure::Failure;
 use crate::site::Site;
 use crate::site::id::HostName;
 use crate::site::inventory::ConnectionKind;
+use crate::site::secret::Secret;
 use crate::site::settings;
 use crate::transport::{Destination, HostKeyPolicy, Router};
 
@@ -16,13 +17,21 @@ use crate::transport::{Destination, HostKeyPolicy, Router};
 const HERE: [&str; 2] = ["controller", "localhost"];
 
 /// A transport to these hosts. Connects to nothing yet.
-pub fn router(common: &Common, site: &Site, hosts: &[HostName]) -> Result<Router, Failure> {
+pub fn router(
+    common: &Common,
+    site: &Site,
+    hosts: &[HostName],
+    become_password: Option<&Secret>,
+) -> Result<Router, Failure> {
     let mut destinations: BTreeMap<HostName, Destination> = BTreeMap::new();
     for host in hosts {
         destinations.insert(host.clone(), destination(common, site, host));
     }
     for here in HERE.into_iter().filter_map(|name| HostName::try_from(name).ok()) {
         destinations.entry(here).or_insert_with(Destination::local);
+    }
+    for destination in destinations.values_mut() {
+        destination.become_password = become_password.cloned();
     }
     let wrong = |error| Failure::new(Exit::InvalidSite, error);
     let router = Router::new(destinations).map_err(wrong)?;
@@ -47,6 +56,7 @@ fn destination(common: &Common, site: &Site, host: &HostName) -> Destination {
         },
         keepalive: ssh.keepalive.0,
         connect_timeout: ssh.connect_timeout.0,
+        become_password: None,
         local: connection.kind == ConnectionKind::Local,
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod become_password;
 mod check;
 mod confirm_dead;
 mod connect;
@@ -62,10 +63,14 @@ pub use help_examples::EXAMPLES;
 /// Parses the arguments, runs the command, prints what went wrong once.
 pub fn main() -> ExitCode {
     let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    match become_password::ask(&cli.common) {
+        Ok(password) => cli.common.become_password = password,
+        Err(failure) => return failure.report(&cli.common),
+    }
     output::start_log(cli.common.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -59,9 +59,10 @@ impl Session {
             known(&site, service)?;
         }
         let hosts = hosts(&site, services);
-        let (secrets, redactor) = secrets(&site, services)?;
+        let (secrets, redactor) = secrets(&site, services, common.become_password.as_ref())?;
         let store = store(&site)?;
-        let transport = connect::router(common, &site, &hosts)?;
+        let become_password = become_password(common, &site, &secrets);
+        let transport = connect::router(common, &site, &hosts, become_password.as_ref())?;
         let agents = Agents::new(site.root.clone());
         let redactor = Arc::new(redactor);
         Ok(Self { site, store, transport, agents, secrets, redactor, hosts, lease: None })
@@ -217,7 +218,20 @@ fn hosts(site: &Site, services: &[ServiceName]) -> Vec<HostName> {
     site.inventory.hosts().filter(|host| pools.contains(host)).cloned().collect()
 }
 
-fn secrets(site: &Site, services: &[ServiceName]) -> Result<(Map<String, Value>, Redactor), Failure> {
+/// What sudo is told: what `-K` was answered, else the secret that the settings name.
+fn become_password(common: &Common, site: &Site, secrets: &Map<String, Value>) -> Option<Secret> {
+    let named = || {
+        let name = site.settings.escalation.password.as_ref()?;
+        Secret::new(secrets.get(name.as_str())?.as_str()?).ok()
+    };
+    common.become_password.clone().or_else(named)
+}
+
+fn secrets(
+    site: &Site,
+    services: &[ServiceName],
+    asked: Option<&Secret>,
+) -> Result<(Map<String, Value>, Redactor), Failure> {
     let of_services =
         services.iter().filter_map(|service| site.playbooks.get(service)).map(|book| &book.secrets);
     let mut values = Map::new();
@@ -228,6 +242,7 @@ fn secrets(site: &Site, services: &[ServiceName]) -> Result<(Map<String, Value>,
         all.push(secret);
     }
     all.extend(passwords(site));
+    all.extend(asked.cloned());
     Ok((values, Redactor::new(&all)))
 }
 

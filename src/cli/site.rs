@@ -37,6 +37,18 @@ pub fn load(common: &Common) -> Result<(Site, Vec<Diagnostic>), Failure> {
     Ok((site, diagnostics))
 }
 
+/// Like [`load`], but an inventory named with `-i` needs no site around it.
+pub fn load_inventory(common: &Common) -> Result<(Site, Vec<Diagnostic>), Failure> {
+    let here = std::env::current_dir().map_err(Failure::internal)?;
+    if common.inventory.is_empty() || common.site.is_some() || Site::find(&here).is_some() {
+        return load(common);
+    }
+    let options = LoadOptions { inventory: common.inventory.clone(), extra_vars: common.extra_vars.clone() };
+    let (site, mut diagnostics) = Site::load_inventory(&options);
+    diagnostic::sort(&mut diagnostics, &site.sources);
+    Ok((site, diagnostics))
+}
+
 /// The site, if nothing is wrong with it; else all its mistakes are printed.
 pub fn valid(common: &Common) -> Result<Site, Failure> {
     let (site, diagnostics) = load(common)?;

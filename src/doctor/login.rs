@@ -82,7 +82,11 @@ pub fn unreachable(reason: &str, route: &Route) -> Finding {
 pub fn sudo(said: &str, route: &Route) -> Finding {
     let user = route.user.as_deref().unwrap_or("the login user");
     let fix = if said.contains("a password is required") {
-        format!("let {user} run sudo without a password there: `{user} ALL=(ALL) NOPASSWD: ALL` by visudo")
+        format!(
+            "let {user} run sudo without a password there: `{user} ALL=(ALL) NOPASSWD: ALL` by visudo; or give it with -K"
+        )
+    } else if said.contains("does not take the password") {
+        format!("give the password of {user} with -K, or see `become:` in reveille.yml")
     } else if said.contains("not found") {
         "install sudo there, or log in as root".to_owned()
     } else {

@@ -40,6 +40,15 @@ impl Site {
         (site, out)
     }
 
+    /// Reads the inventory that the options name, and nothing else.
+    pub fn load_inventory(options: &LoadOptions) -> (Self, Vec<Diagnostic>) {
+        let mut site = Self { root: PathBuf::from("."), ..Self::default() };
+        let mut out = Vec::new();
+        site.read_extra_vars(&options.extra_vars, &mut out);
+        site.read_inventory(&options.inventory, &mut out);
+        (site, out)
+    }
+
     fn read_settings(&mut self, out: &mut Vec<Diagnostic>) {
         if self.root.join("reveille.yml").is_file()
             && let Some(file) = self.read_file("reveille.yml", out)

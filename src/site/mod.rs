@@ -25,6 +25,7 @@ pub mod inventory;
 pub mod load;
 pub mod notice;
 pub mod playbook;
+mod program;
 pub mod quantity;
 pub(crate) mod reads;
 pub mod schema;

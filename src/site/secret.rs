@@ -8,21 +8,18 @@ mod redactor;
 
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use redactor::Redactor;
 
+use super::program::{self, ProgramError};
+
 /// Shorter ones cannot be told from other text in an output, so they could not be hidden.
 pub const MIN_CHARS: usize = 4;
-
-/// A program that has not printed its secret by then is ended.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where a secret is kept: an environment variable, a file, or a program that prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,14 +79,10 @@ pub enum SecretError {
     NoVariable(String),
     #[error("cannot read {path}: {source}")]
     File { path: String, source: std::io::Error },
-    #[error("no program is named")]
-    NoProgram,
-    #[error("cannot run `{program}`: {source}")]
-    Program { program: String, source: std::io::Error },
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     #[error("`{program}` failed ({status}){said}")]
     Failed { program: String, status: std::process::ExitStatus, said: String },
-    #[error("`{program}` did not end within {} s", TIME_LIMIT.as_secs())]
-    TimedOut { program: String },
     #[error("it is not UTF-8 text")]
     NotText,
     #[error("it is empty")]
@@ -121,34 +114,12 @@ impl SecretSource {
 
 /// What the program prints.
 fn run(argv: &[String], site: &Path) -> Result<Vec<u8>, SecretError> {
-    use std::os::unix::process::CommandExt;
-
-    let (program, arguments) = argv.split_first().ok_or(SecretError::NoProgram)?;
-    let child = Command::new(program)
-        .args(arguments)
-        .current_dir(site)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|source| SecretError::Program { program: program.clone(), source })?;
-    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    let (sender, ended) = mpsc::channel();
-    // The send fails only when nobody waits any more: the time was over.
-    std::thread::spawn(move || sender.send(child.wait_with_output()).ok());
-    let Ok(output) = ended.recv_timeout(TIME_LIMIT) else {
-        if let Some(group) = group {
-            // It can only have ended by itself just now.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-        return Err(SecretError::TimedOut { program: program.clone() });
-    };
-    let output = output.map_err(|source| SecretError::Program { program: program.clone(), source })?;
+    let output = program::run(argv, site)?;
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(SecretError::Failed { program: program.clone(), status: output.status, said: complaint(&output) })
+    let program = argv.first().cloned().unwrap_or_default();
+    Err(SecretError::Failed { program, status: output.status, said: complaint(&output) })
 }
 
 /// The last line a failed program wrote about it, or the last that speaks of an error, without anything it printed as (part of) the secret.

@@ -32,6 +32,9 @@ pub struct Settings {
     pub timeout: TimeSpan,
     /// How hosts are reached.
     pub ssh: SshSettings,
+    /// How commands get other rights there.
+    #[serde(rename = "become")]
+    pub escalation: BecomeSettings,
     /// How long the network must be silent about a service address before nobody is believed to hold it. It is asked
     /// three times within that time; the kernel of a living neighbour answers within milliseconds.
     pub link_silent: TimeSpan,
@@ -54,6 +57,7 @@ impl Default for Settings {
             forks: 20,
             timeout: TimeSpan::from_secs(30),
             ssh: SshSettings::default(),
+            escalation: BecomeSettings::default(),
             link_silent: TimeSpan::from_millis(200),
             vars: VarMap::new(),
             notices: Vec::new(),
@@ -86,6 +90,14 @@ impl Default for SshSettings {
             keep_warm: TimeSpan::from_secs(0),
         }
     }
+}
+
+/// How commands get other rights.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BecomeSettings {
+    /// The name, under `secrets`, of what sudo is told when it asks for a password. `-K` asks for one instead.
+    pub password: Option<Sp<String>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

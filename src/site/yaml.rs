@@ -302,11 +302,12 @@ mod tests {
         let (_, node) = tree(&format!("[{}1]", "1, ".repeat(300_000)));
         let Value::Seq(items) = node.value else { panic!("a list") };
         assert_eq!(items.len(), 300_001);
-        let mut bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
-        for level in 1..7 {
+        let tenfold = |level: u32| {
             let below = vec![format!("*a{}", level - 1); 10].join(", ");
-            bomb += &format!("a{level}: &a{level} [{below}]\n");
-        }
+            format!("a{level}: &a{level} [{below}]\n")
+        };
+        let more: String = (1..7).map(tenfold).collect();
+        let bomb = format!("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n{more}");
         let mut sources = Sources::default();
         let file = sources.add("x.yml", bomb);
         parse(&sources, file).expect_err("ten million values");

@@ -259,7 +259,11 @@ impl Talk {
     }
 
     fn no_shell(&self, code: Option<i32>) -> String {
-        let said = if self.noise.is_empty() { "no reason given".to_owned() } else { self.noise.join("; ") };
+        let mut said =
+            if self.noise.is_empty() { "no reason given".to_owned() } else { self.noise.join("; ") };
+        if said.contains("a password is required") {
+            said += " (-K asks for it)";
+        }
         match code {
             Some(254) => "the script did not arrive whole".to_owned(),
             Some(code) => format!("no shell was started (exit {code}): {said}"),

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::site::secret::Secret;
+
 /// How to reach one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -19,6 +21,8 @@ pub struct Destination {
     pub keepalive: Duration,
     /// From the start of `ssh` to a finished login with a first command run.
     pub connect_timeout: Duration,
+    /// What sudo is told when it asks for one. Without it sudo must not ask.
+    pub become_password: Option<Secret>,
     /// `ansible_connection: local`: this machine, without ssh; of the rest nothing counts.
     pub local: bool,
 }
@@ -35,6 +39,7 @@ impl Destination {
             host_keys: HostKeyPolicy::default(),
             keepalive: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(6),
+            become_password: None,
             local: false,
         }
     }

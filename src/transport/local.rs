@@ -9,12 +9,23 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::conversation::converse;
 use super::link::{Channel, Link};
-use super::{Exit, Job, LineSink, Lost, RunAs, Transport, program};
+use super::sudo::{Password, Started};
+use super::{Exit, Job, LineSink, Lost, RunAs, Transport};
 use crate::site::id::HostName;
+use crate::site::secret::Secret;
 
 /// Runs every host's jobs on this machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Local;
+#[derive(Debug, Default)]
+pub struct Local {
+    password: Option<Password>,
+}
+
+impl Local {
+    /// `password` is what sudo is told when it asks.
+    pub fn new(password: Option<Secret>) -> Self {
+        Self { password: password.map(Password::new) }
+    }
+}
 
 impl Transport for Local {
     fn run<'a>(
@@ -42,9 +53,18 @@ impl Link for Local {
 
     fn open<'a>(&'a self, run_as: &'a RunAs, words: &'a [&str]) -> BoxFuture<'a, Result<Channel, Lost>> {
         let root = rustix::process::geteuid().is_root();
-        let words = program::with_rights(run_as.needed(root), words);
-        let failed = |error| Lost::Unreachable(format!("failed to start `{}`: {error}", words[0]));
-        std::future::ready(spawn(&words).map_err(failed)).boxed()
+        let program = Started::new(run_as.needed(root), words, self.password.is_some());
+        let started = spawn(&program.words);
+        let failed = |error| Lost::Unreachable(format!("failed to start `{}`: {error}", program.words[0]));
+        let started = started.map_err(failed);
+        async move {
+            let mut channel = started?;
+            if let Some(password) = &self.password {
+                password.tell(&program, &mut channel).await?;
+            }
+            Ok(channel)
+        }
+        .boxed()
     }
 }
 

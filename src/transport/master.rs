@@ -10,7 +10,6 @@ use openssh::{Session, Stdio};
 use tokio::time::timeout;
 
 use super::link::Channel;
-use super::{RunAs, program};
 
 /// The local master answers within this or is no more.
 const LOCAL_ANSWER: Duration = Duration::from_secs(1);
@@ -37,9 +36,13 @@ impl Master {
         Self { session: Arc::new(session), root, kept, given_up: AtomicBool::new(false) }
     }
 
+    /// Whether who logged in is root.
+    pub(super) fn is_root(&self) -> bool {
+        self.root
+    }
+
     /// Starts a program on the host.
-    pub(super) async fn open(self: &Arc<Self>, run_as: &RunAs, words: &[&str]) -> Result<Channel, NoChannel> {
-        let words = program::with_rights(run_as.needed(self.root), words);
+    pub(super) async fn open(self: &Arc<Self>, words: &[String]) -> Result<Channel, NoChannel> {
         let line = shlex::try_join(words.iter().map(String::as_str)).map_err(|error| lost(&error))?;
         let mut command = Arc::clone(&self.session).arc_raw_command(format!("exec {line}"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -8,7 +8,8 @@
 //! ```text
 //! OpenSsh, Local ── Link: opens a Channel ──┐
 //! program: the shell text around a script ──┼── conversation: one job, deadline, kill
-//! envelope: lines out of bytes ─────────────┘
+//! envelope: lines out of bytes ─────────────┤
+//! sudo: its words, its question, the answer ┘
 //! Sim: scripted hosts                Router: by host, OpenSsh or Local
 //! ```
 
@@ -26,6 +27,7 @@ mod runtime_dir;
 mod sim;
 mod ssh_args;
 mod ssh_log;
+mod sudo;
 
 use std::time::Duration;
 
@@ -59,7 +61,8 @@ pub enum RunAs {
     /// The login user.
     #[default]
     Login,
-    /// Through `sudo -n`: root, or the user named. A login as root needs no sudo to be root.
+    /// Through sudo: root, or the user named. A login as root needs no sudo to be root. Sudo is told the destination's
+    /// password when it asks, and must not ask when there is none.
     Sudo { user: Option<String> },
 }
 

@@ -15,6 +15,7 @@ use super::link::{Channel, Link};
 use super::login::{self, Keep};
 use super::master::{Master, NoChannel};
 use super::ssh_args::{self, BadDestination};
+use super::sudo::{Password, Started};
 use super::{Destination, Exit, Job, LineSink, Lost, RunAs, Transport, runtime_dir};
 use crate::site::id::HostName;
 
@@ -98,6 +99,7 @@ type Connection = Shared<BoxFuture<'static, Result<Arc<Master>, Lost>>>;
 
 struct SshHost {
     destination: Destination,
+    password: Option<Password>,
     dir: PathBuf,
     keep: Option<Keep>,
     slots: Arc<Semaphore>,
@@ -107,6 +109,7 @@ struct SshHost {
 impl SshHost {
     fn new(destination: Destination, dir: PathBuf) -> Self {
         Self {
+            password: destination.become_password.clone().map(Password::new),
             destination,
             dir,
             keep: None,
@@ -141,9 +144,15 @@ impl SshHost {
         let mut reconnected = false;
         loop {
             let master = self.connection().await?;
+            let program = Started::new(run_as.needed(master.is_root()), words, self.password.is_some());
             let started = Instant::now();
-            match self.channel_over(&master, run_as, words).await {
-                Ok(channel) => return Ok(channel),
+            match self.channel_over(&master, &program.words).await {
+                Ok(mut channel) => {
+                    if let Some(password) = &self.password {
+                        password.tell(&program, &mut channel).await?;
+                    }
+                    return Ok(channel);
+                }
                 Err(_) if !reconnected && !master.usable() && started.elapsed() < AT_ONCE => {
                     reconnected = true;
                 }
@@ -153,17 +162,12 @@ impl SshHost {
     }
 
     /// Asks again while the server has too many sessions; gives the connection up when it does not answer.
-    async fn channel_over(
-        &self,
-        master: &Arc<Master>,
-        run_as: &RunAs,
-        words: &[&str],
-    ) -> Result<Channel, String> {
+    async fn channel_over(&self, master: &Arc<Master>, words: &[String]) -> Result<Channel, String> {
         let patience = self.destination.patience();
         let started = Instant::now();
         let mut backoff = FIRST_BACKOFF;
         loop {
-            match timeout(patience, master.open(run_as, words)).await {
+            match timeout(patience, master.open(words)).await {
                 Ok(Ok(channel)) => return Ok(channel),
                 Ok(Err(NoChannel::Lost(reason))) => return Err(reason),
                 Ok(Err(NoChannel::Refused)) if started.elapsed() > patience && !self.busy() => {

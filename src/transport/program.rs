@@ -4,8 +4,6 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
-use super::RunAs;
-
 /// Up to this many bytes a host reads a script bytewise rather than start `head` for it.
 const BYTEWISE: usize = 2048;
 
@@ -20,18 +18,6 @@ pub(super) fn bootstrap() -> [&'static str; 3] {
 /// The words of the program that ends process group `group` and prints `gone` when nothing of it is left.
 pub(super) fn kill(group: &str) -> [&str; 5] {
     ["sh", "-c", &KILL, "sh", group]
-}
-
-/// The words that run `words` with these rights.
-pub(super) fn with_rights(run_as: &RunAs, words: &[&str]) -> Vec<String> {
-    let mut all: Vec<&str> = Vec::new();
-    if let RunAs::Sudo { user } = run_as {
-        all.extend(["sudo", "-n", "-H"]);
-        all.extend(user.iter().flat_map(|user| ["-u", user]));
-        all.push("--");
-    }
-    all.extend(words);
-    all.into_iter().map(str::to_owned).collect()
 }
 
 /// What [`bootstrap`] reads: a header, the script, a last line that proves it complete.
@@ -65,14 +51,6 @@ mod tests {
             let quoted = shlex::try_quote(text).unwrap();
             assert_eq!(quoted.matches('\'').count(), 2, "{quoted}");
         }
-    }
-
-    #[test]
-    fn sudo_goes_around_the_words() {
-        let run_as = RunAs::Sudo { user: Some("web user".into()) };
-        let words = with_rights(&run_as, &kill("12"));
-        assert_eq!(words[..7], ["sudo", "-n", "-H", "-u", "web user", "--", "sh"]);
-        assert_eq!(with_rights(&RunAs::Login, &["true"]), ["true"]);
     }
 
     #[test]

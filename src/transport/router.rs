@@ -12,13 +12,15 @@ use crate::site::id::HostName;
 pub struct Router {
     ssh: OpenSsh,
     local: BTreeSet<HostName>,
+    here: Local,
 }
 
 impl Router {
     /// Connects to nothing yet.
     pub fn new(destinations: BTreeMap<HostName, Destination>) -> Result<Self, SetupError> {
         let (local, remote): (BTreeMap<_, _>, _) = destinations.into_iter().partition(|(_, to)| to.local);
-        Ok(Self { ssh: OpenSsh::new(remote)?, local: local.into_keys().collect() })
+        let here = Local::new(local.values().find_map(|to| to.become_password.clone()));
+        Ok(Self { ssh: OpenSsh::new(remote)?, local: local.into_keys().collect(), here })
     }
 
     /// See [`OpenSsh::keep_warm`].
@@ -27,7 +29,7 @@ impl Router {
     }
 
     fn by(&self, host: &HostName) -> &dyn Transport {
-        if self.local.contains(host) { &Local } else { &self.ssh }
+        if self.local.contains(host) { &self.here } else { &self.ssh }
     }
 }
 

@@ -41,7 +41,7 @@ const ROOMS: [Room; 21] = [
     Room { name: "doctor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
     // What a monitor concludes and does is decided here, and can be decided again from a recording.
     Room { name: "monitor", may_name: &["site", "module", "plan"], purity: Purity::Pure },
-    Room { name: "transport", may_name: &["site::id"], purity: Purity::Free },
+    Room { name: "transport", may_name: &["site::id", "site::secret::Secret"], purity: Purity::Free },
     Room { name: "store", may_name: &["site::id", "plan::table"], purity: Purity::Free },
     Room {
         name: "probe",

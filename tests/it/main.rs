@@ -29,6 +29,7 @@ mod pages;
 mod planning;
 mod plugin;
 mod process;
+mod reach;
 mod saved;
 mod schema;
 mod secrets;

@@ -95,8 +95,8 @@ async fn exit_codes_and_signals() {
     let sshd = sshd_or_skip!();
     let ssh = hosts([("h1", sshd.destination())]);
     says_what_a_shell_would(&ssh).await;
-    says_what_a_shell_would(&Local).await;
-    for transport in [&ssh as &dyn Transport, &Local] {
+    says_what_a_shell_would(&Local::default()).await;
+    for transport in [&ssh as &dyn Transport, &Local::default()] {
         let (end, out, _) = run(transport, job("echo before; kill -9 $$")).await;
         assert!(matches!(end, Err(Lost::Unknown(_))), "{end:?}");
         assert_eq!(out, ["before"]);
@@ -127,7 +127,7 @@ async fn output_arrives_whole_in_order_and_apart() {
     let ssh = hosts([("h1", sshd.destination())]);
     let script = "i=0; while [ $i -lt 20000 ]; do echo \"$i .........................................\"; \
                   [ $((i % 1000)) = 0 ] && echo \"$i\" >&2; i=$((i+1)); done; printf 'no newline'; exit 3";
-    for transport in [&ssh as &dyn Transport, &Local] {
+    for transport in [&ssh as &dyn Transport, &Local::default()] {
         let (end, out, err) = run(transport, job(script)).await;
         assert_eq!(end, Ok(Exit(3)));
         assert!(out.iter().map(String::len).sum::<usize>() > 900_000);
@@ -142,7 +142,7 @@ async fn output_arrives_whole_in_order_and_apart() {
 async fn a_script_has_no_stdin_any_length_and_is_not_in_ps() {
     let sshd = sshd_or_skip!();
     let ssh = hosts([("h1", sshd.destination())]);
-    for transport in [&ssh as &dyn Transport, &Local] {
+    for transport in [&ssh as &dyn Transport, &Local::default()] {
         let (_, out, _) = run(transport, job("cat; read x; echo \"[$x]\"")).await;
         assert_eq!(out, ["[]"]);
 
@@ -161,7 +161,7 @@ async fn a_missed_deadline_kills_the_whole_tree() {
     let sshd = sshd_or_skip!();
     let ssh = hosts([("h1", sshd.destination())]);
     ssh.warm(&host("h1")).await.unwrap();
-    for (transport, tag) in [(&ssh as &dyn Transport, "97.11"), (&Local, "97.12")] {
+    for (transport, tag) in [(&ssh as &dyn Transport, "97.11"), (&Local::default(), "97.12")] {
         let script = format!("sleep {tag}1 & (sleep {tag}2; true) & sh -c 'sleep {tag}3; true'; true");
         let (end, ..) = run(transport, within(&script, Duration::from_millis(300))).await;
         assert_eq!(end, Err(Lost::TimedOut { killed: true }));
@@ -179,7 +179,7 @@ async fn cancel_and_drop_leave_nothing_running() {
     let sshd = sshd_or_skip!();
     let ssh = hosts([("h1", sshd.destination())]);
     ssh.warm(&host("h1")).await.unwrap();
-    for (transport, tag) in [(&ssh as &dyn Transport, "97.21"), (&Local, "97.22")] {
+    for (transport, tag) in [(&ssh as &dyn Transport, "97.21"), (&Local::default(), "97.22")] {
         let cancelled = job(&format!("sleep {tag}1; true"));
         let cancel = cancelled.cancel.clone();
         let cancelling = async {
@@ -203,7 +203,7 @@ async fn only_what_left_the_session_outlives_its_job() {
     let sshd = sshd_or_skip!();
     let ssh = hosts([("h1", sshd.destination())]);
     ssh.warm(&host("h1")).await.unwrap();
-    for (transport, tag) in [(&ssh as &dyn Transport, "97.31"), (&Local, "97.32")] {
+    for (transport, tag) in [(&ssh as &dyn Transport, "97.31"), (&Local::default(), "97.32")] {
         let detach = format!("setsid sleep {tag}1 </dev/null >/dev/null 2>&1 & sleep {tag}2");
         let (end, ..) = run(transport, within(&detach, Duration::from_millis(300))).await;
         assert_eq!(end, Err(Lost::TimedOut { killed: true }));
@@ -419,9 +419,10 @@ async fn controller() {
     let Ok(dir) = std::env::var("REVEILLE_TEST_SSHD") else { return };
     let port = std::env::var("REVEILLE_TEST_PORT").unwrap().parse().unwrap();
     let ssh = hosts([("h1", sshd::destination(Path::new(&dir), port))]);
+    let here = Local::default();
     let ((end, ..), (local, ..)) = tokio::join!(
         run(&ssh, job("trap '' TERM; sleep 97.71; sleep 97.72")),
-        run(&Local, job("sleep 97.73; true"))
+        run(&here, job("sleep 97.73; true"))
     );
     panic!("ended: {end:?} {local:?}");
 }

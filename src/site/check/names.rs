@@ -2,7 +2,7 @@
 
 use super::{Subject, scope};
 use crate::site::Site;
-use crate::site::diagnostic::Diagnostic;
+use crate::site::diagnostic::{Diagnostic, nearest};
 use crate::site::playbook::VarMap;
 use crate::site::secret::SecretSource;
 use crate::site::source::{Sp, Span};
@@ -11,6 +11,18 @@ type Secrets = indexmap::IndexMap<String, Sp<SecretSource>>;
 
 pub(super) fn check_settings(site: &Site, out: &mut Vec<Diagnostic>) {
     variables(&site.settings.vars, &site.settings.secrets, out);
+    let secrets = &site.settings.secrets;
+    if let Some(name) = &site.settings.escalation.password
+        && !secrets.contains_key(name.as_str())
+        && !site.lost_in_settings("secrets")
+    {
+        let message = format!("there is no secret `{}`", name.value);
+        let problem = Diagnostic::error("unknown-secret", name.span, message);
+        out.push(match nearest(name, secrets.keys().map(String::as_str)) {
+            Some(best) => problem.hint(format!("did you mean `{best}`?")),
+            None => problem.hint("name one of `secrets:`; a password itself is never written here"),
+        });
+    }
 }
 
 pub(super) fn check(subject: &Subject<'_>, out: &mut Vec<Diagnostic>) {

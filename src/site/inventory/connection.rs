@@ -46,7 +46,7 @@ pub enum ConnectionKind {
     Local,
 }
 
-/// sudo to another user, without a password.
+/// sudo to another user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Become {
     pub user: String,
@@ -69,9 +69,18 @@ const REFUSED: [(&str, &str); 6] = [
     ("ansible_password", "log in with a key"),
     ("ansible_ssh_pass", "log in with a key"),
     ("ansible_ssh_password", "log in with a key"),
-    ("ansible_become_password", "let sudo run without a password"),
-    ("ansible_become_pass", "let sudo run without a password"),
-    ("ansible_sudo_pass", "let sudo run without a password"),
+    (
+        "ansible_become_password",
+        "-K asks for it once; or name a secret in reveille.yml: `become: { password: NAME }`",
+    ),
+    (
+        "ansible_become_pass",
+        "-K asks for it once; or name a secret in reveille.yml: `become: { password: NAME }`",
+    ),
+    (
+        "ansible_sudo_pass",
+        "-K asks for it once; or name a secret in reveille.yml: `become: { password: NAME }`",
+    ),
 ];
 
 impl Inventory {
@@ -213,7 +222,10 @@ impl Reader<'_> {
     fn refuse(&mut self) {
         for (name, instead) in REFUSED {
             if let Some(value) = self.vars.get(name) {
-                let message = format!("`{name}` of `{}` has no effect: passwords are never used", self.host);
+                let message = format!(
+                    "`{name}` of `{}` has no effect: no password is read from an inventory",
+                    self.host
+                );
                 self.diagnostics
                     .push(Diagnostic::warning("inventory-value", value.span, message).hint(instead));
             }

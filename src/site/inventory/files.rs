@@ -1,7 +1,11 @@
 //! Which files make an inventory, and in which form each is written. The only walker of inventory folders.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use crate::site::program::{self, ProgramError};
 
 /// How an inventory source is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,8 +14,6 @@ pub enum Form {
     Yaml,
     /// Ansible's `[group]` files.
     Ini,
-    /// A program that prints JSON when called with `--list`.
-    Script,
     Toml,
 }
 
@@ -25,12 +27,11 @@ const IGNORED_ENDINGS: [&str; 12] =
 /// Names that never are inventories.
 const IGNORED_NAMES: [&str; 3] = ["group_vars", "host_vars", "vars_plugins"];
 
-/// The form of a file, told by its extension, else by its mode and first line.
+/// The form of a text file, told by its extension, else by its first line.
 pub fn form_of(path: &Path, text: &str) -> Form {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some(extension) if YAML_EXTENSIONS.contains(&extension) => Form::Yaml,
         Some("toml") => Form::Toml,
-        _ if is_executable(path) && text.starts_with("#!") => Form::Script,
         Some(_) => Form::Ini,
         None => form_of_text(text),
     }
@@ -48,15 +49,24 @@ fn form_of_text(text: &str) -> Form {
     }
 }
 
-#[cfg(unix)]
+/// Whether the file is a program that prints an inventory, whatever its name: it may be executed, and could be.
+pub(super) fn is_program(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = is_executable(path)
+        && fs::File::open(path).is_ok_and(|file| file.take(4).read_to_end(&mut head).is_ok());
+    read && (head.starts_with(b"#!") || head == b"\x7fELF")
+}
+
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o111 != 0)
 }
 
-#[cfg(not(unix))]
-fn is_executable(_: &Path) -> bool {
-    false
+/// Runs such a program, where the user stands, as Ansible does.
+pub(super) fn run(path: &Path, arguments: &[&str]) -> Result<Output, ProgramError> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let argv: Vec<_> = std::iter::once(path.as_os_str()).chain(arguments.iter().map(AsRef::as_ref)).collect();
+    program::run(&argv, Path::new("."))
 }
 
 /// The inventory files below a folder: sorted by name, folders entered where they stand in that order.

@@ -99,11 +99,11 @@ impl Reader<'_> {
         }
     }
 
-    fn group_vars(&mut self, group: &str, entries: Vec<(&Key, &Node)>) {
+    pub(super) fn group_vars(&mut self, group: &str, entries: Vec<(&Key, &Node)>) {
         for (name, value) in entries {
             if name.text == "ansible_group_priority" {
                 self.priority(group, value);
-            } else if let Some(json) = self.json(value) {
+            } else if let Some(json) = self.json(&name.text, value) {
                 self.check_variable_name(name);
                 let vars = &mut self.inventory.add_group(group).vars;
                 vars.insert(name.text.clone(), Sp::new(json, value.span));
@@ -163,7 +163,7 @@ impl Reader<'_> {
     }
 
     /// The part of an unquoted or quoted key that `range` of its text stands for.
-    fn within(&self, key: &Key, range: std::ops::Range<usize>) -> Span {
+    pub(super) fn within(&self, key: &Key, range: std::ops::Range<usize>) -> Span {
         let written = self.sources.text(key.span.file).get(key.span.start..key.span.end).unwrap_or("");
         match written.find(&key.text) {
             Some(start) => key.span.slice(start + range.start, start + range.end),

@@ -1,4 +1,5 @@
-//! Reads inventory files into an [`Inventory`]. `groups` takes the trees apart, `values` reads what they hold.
+//! Reads inventory files into an [`Inventory`]. `groups`, `ini` and `script` take them apart, `values` reads what they
+//! hold.
 //!
 //! Where Ansible warns, this warns; where Ansible gives up on a file, this reports an error at the offending
 //! token and reads on.
@@ -6,10 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::files::{Form, files_in, form_of};
+use super::files::{Form, files_in, form_of, is_program};
 use super::model::Inventory;
 use super::vars_files;
-use crate::site::diagnostic::{Diagnostic, Severity};
+use crate::site::diagnostic::Diagnostic;
 use crate::site::source::{FileId, Sources, Span};
 use crate::site::yaml::{self, Node, Schema, Value};
 
@@ -38,27 +39,36 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     fn source(&mut self, path: &Path) {
         if !path.is_dir() {
-            return self.file(path, Severity::Error);
+            return self.file(path);
         }
         match files_in(path) {
-            Ok(files) => {
-                for file in files {
-                    self.file(&file, Severity::Warning);
-                }
-            }
+            Ok(files) => files.iter().for_each(|file| self.file(file)),
             Err(error) => self.unreadable(path, &error),
         }
     }
 
-    /// `unknown_form` is how bad it is when the file is not YAML.
-    fn file(&mut self, path: &Path, unknown_form: Severity) {
-        let Some((file, text)) = self.read(path) else { return };
-        let form = form_of(path, &text);
-        if form != Form::Yaml {
-            self.diagnostics.push(form.refusal(first_line(file, &text), unknown_form));
-            return;
+    fn file(&mut self, path: &Path) {
+        if is_program(path) {
+            return self.script(path);
         }
-        match self.tree(file, &text) {
+        let Some((file, text)) = self.read(path) else { return };
+        if text.starts_with(VAULT) {
+            return self.diagnostics.push(vault(first_line(file, &text), "this file"));
+        }
+        match form_of(path, &text) {
+            Form::Yaml => self.yaml(file, &text),
+            Form::Ini => self.ini(file, &text),
+            Form::Toml => {
+                let message = "this inventory is TOML, which is not read";
+                let problem = Diagnostic::error("inventory-form", first_line(file, &text), message);
+                let hint = "`ansible-inventory -i FILE --list --yaml --export` writes it as YAML";
+                self.diagnostics.push(problem.hint(hint));
+            }
+        }
+    }
+
+    fn yaml(&mut self, file: FileId, text: &str) {
+        match self.tree(file, text) {
             Some(Node { value: Value::Null, span }) => {
                 self.diagnostics.push(Diagnostic::warning(
                     "empty-inventory",
@@ -87,8 +97,8 @@ impl Reader<'_> {
 
     /// A file's tree, typed as Ansible types it: JSON where the text is JSON, else YAML 1.1.
     pub(super) fn tree(&mut self, file: FileId, text: &str) -> Option<Node> {
-        if text.starts_with("$ANSIBLE_VAULT") {
-            self.diagnostics.push(vault(first_line(file, text)));
+        if text.starts_with(VAULT) {
+            self.diagnostics.push(vault(first_line(file, text), "this file"));
             return None;
         }
         let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
@@ -122,26 +132,17 @@ impl Reader<'_> {
     }
 }
 
-impl Form {
-    fn refusal(self, first_line: Span, severity: Severity) -> Diagnostic {
-        let form = match self {
-            Form::Yaml => "YAML",
-            Form::Ini => "INI",
-            Form::Script => "the output of a program",
-            Form::Toml => "TOML",
-        };
-        let message = format!("this inventory is {form}, which is not read yet");
-        let problem = Diagnostic::error("inventory-form", first_line, message)
-            .hint("`ansible-inventory -i FILE --list --yaml --export` writes it as YAML");
-        Diagnostic { severity, ..problem }
-    }
-}
-
-fn first_line(file: FileId, text: &str) -> Span {
+/// Where a message about a whole file points.
+pub(super) fn first_line(file: FileId, text: &str) -> Span {
     Span { file, start: 0, end: text.find('\n').unwrap_or(text.len()) }
 }
 
-pub(super) fn vault(span: Span) -> Diagnostic {
-    Diagnostic::error("vault", span, "this is encrypted by Ansible Vault, which is not supported")
-        .hint("keep the value in `secrets:` of reveille.yml, from the environment, a file or a program")
+/// What every text that Ansible Vault encrypted begins with.
+pub(super) const VAULT: &str = "$ANSIBLE_VAULT;";
+
+/// `what` was encrypted: a variable, or a file.
+pub(super) fn vault(span: Span, what: &str) -> Diagnostic {
+    let message = format!("{what} is encrypted by Ansible Vault, which is not read");
+    Diagnostic::error("vault", span, message)
+        .hint("keep the value under `secrets:` in reveille.yml: in the environment, a file, or a program that prints it")
 }

@@ -1,6 +1,6 @@
 //! Groups and hosts, and the rules that tie them together: one root, no cycles, nobody outside a group.
 //!
-//! `load` and `vars_files` fill it; everything else only reads it.
+//! What `load` calls and `vars_files` fill it; everything else only reads it.
 
 use std::path::PathBuf;
 
@@ -122,6 +122,10 @@ impl Inventory {
             next += 1;
         }
         found
+    }
+
+    pub(super) fn has_group(&self, name: &str) -> bool {
+        self.groups.contains_key(name)
     }
 
     pub(super) fn add_group(&mut self, name: &str) -> &mut Group {

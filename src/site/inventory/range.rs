@@ -56,8 +56,8 @@ fn wrong(at: Range<usize>, message: impl Into<String>) -> RangeError {
 fn split_port(key: &str) -> Result<(&str, Option<u16>), RangeError> {
     let Some((name, digits)) = key.rsplit_once(':') else { return Ok((key, None)) };
     let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    let bracketed =
-        name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).filter(|ip| ip.contains("::"));
+    let bracketed = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bracketed = bracketed.filter(|ip| ip.contains("::") || ip.parse::<std::net::Ipv6Addr>().is_ok());
     let is_one_word = !name.is_empty() && !colon_outside_brackets(name);
     if !is_number || (bracketed.is_none() && !is_one_word) {
         return Ok((key, None));
@@ -156,6 +156,7 @@ mod tests {
             ("10.0.0.[9:10]", "10.0.0.9 10.0.0.10"),
             ("fe80::1", "fe80::1"),
             ("[fe80::1]:22", "fe80::1 at 22"),
+            ("[2001:db8:0:0:0:0:0:1]:22", "2001:db8:0:0:0:0:0:1 at 22"),
             ("h[1:3", "[1:3: this `[` is never closed"),
             ("h[3:1]", "[3:1]: `3` comes after `1`"),
             ("h[01:1]", "[01:1]: `01` and `1` must be equally long"),

@@ -7,6 +7,7 @@ use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
 use super::model::{ALL, Inventory};
+use super::python_json;
 use super::vars::Candidate;
 use crate::site::id::HostName;
 use crate::site::playbook::VarMap;
@@ -49,13 +50,42 @@ const INTERNAL: [&str; 33] = [
     "role_uuid",
 ];
 
+/// Whose `ansible-inventory` is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsibleVersion {
+    /// ansible-core up to 2.18, which names no profile.
+    Before2_19,
+    Current,
+}
+
 impl Inventory {
+    /// The text that `ansible-inventory --list` prints for the same files, byte for byte, without its last newline.
+    pub fn as_ansible_lists(&self, version: AnsibleVersion) -> String {
+        let mut list = self.to_ansible_list();
+        if version == AnsibleVersion::Before2_19
+            && let Some(meta) = list["_meta"].as_object_mut()
+        {
+            meta.shift_remove("profile");
+        }
+        python_json::text(&list)
+    }
+
+    /// The text that `ansible-inventory --host` prints.
+    pub fn as_ansible_tells(&self, host: &HostName) -> String {
+        python_json::text(&self.listed_vars(host))
+    }
+
+    /// A host's variables as others may see them.
+    pub fn listed_vars(&self, host: &HostName) -> Value {
+        listed(&self.vars_of(host))
+    }
+
     /// What `ansible-inventory --list` prints for the same files.
     pub fn to_ansible_list(&self) -> Value {
         let hostvars: Map<String, Value> = self
             .members(ALL)
             .into_iter()
-            .map(|host| (host.to_string(), listed(&self.vars_of(host))))
+            .map(|host| (host.to_string(), self.listed_vars(host)))
             .filter(|(_, vars)| vars.as_object().is_some_and(|vars| !vars.is_empty()))
             .collect();
         let mut list = Map::new();

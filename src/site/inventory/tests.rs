@@ -27,6 +27,14 @@ fn load(files: &[(&str, &str)]) -> Loaded {
     Loaded { inventory, sources, diagnostics, folder }
 }
 
+/// The same files once more, from the folder they are in.
+fn load_folder(loaded: Loaded, name: &str) -> Loaded {
+    let (mut sources, mut diagnostics) = (Sources::default(), Vec::new());
+    let path = loaded.folder.path().join(name);
+    let inventory = Inventory::load(&[path], &mut sources, &mut diagnostics);
+    Loaded { inventory, sources, diagnostics, folder: loaded.folder }
+}
+
 fn load_one(text: &str) -> Loaded {
     load(&[("hosts.yml", text)])
 }
@@ -109,15 +117,18 @@ fn encrypted_values_are_refused() {
         ("inventory/group_vars/all.yml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n"),
     ]);
     assert_eq!(loaded.problems(), ["error vault 5:9", "error vault 1:1"]);
+    assert!(loaded.drawn().contains("`pw` is encrypted"), "{}", loaded.drawn());
+    assert!(loaded.drawn().contains("`secrets:`"), "{}", loaded.drawn());
     assert!(loaded.inventory.vars_of(&host("h1")).is_empty());
 }
 
 #[test]
-fn what_is_not_yaml_is_named_and_the_rest_is_read() {
-    let loaded = load(&[("hosts", "[web]\nh1\n")]);
-    assert_eq!(loaded.problems(), ["error inventory-form 1:1"]);
-    let loaded =
-        load(&[("i/a.yml", "web: {hosts: {h1: }}\n"), ("i/b.ini", "[web]\nh2\n"), ("i/c.yml", "a: [\n")]);
+fn what_is_not_read_is_named_and_the_rest_is_read() {
+    let loaded = load(&[
+        ("i/a.yml", "web: {hosts: {h1: }}\n"),
+        ("i/b.toml", "[web.hosts]\nh2 = {}\n"),
+        ("i/c.yml", "a: [\n"),
+    ]);
     let folder = [loaded.folder.path().join("i"), PathBuf::from("/nowhere/at/all")];
     let (mut sources, mut diagnostics) = (Sources::default(), Vec::new());
     let inventory = Inventory::load(&folder, &mut sources, &mut diagnostics);
@@ -125,7 +136,7 @@ fn what_is_not_yaml_is_named_and_the_rest_is_read() {
     assert_eq!(
         codes,
         [
-            (Severity::Warning, "inventory-form"),
+            (Severity::Error, "inventory-form"),
             (Severity::Error, "yaml-syntax"),
             (Severity::Error, "unreadable")
         ]
@@ -133,6 +144,56 @@ fn what_is_not_yaml_is_named_and_the_rest_is_read() {
     assert_eq!(inventory.select("web").unwrap(), [host("h1")]);
     let drawn: String = diagnostics.iter().map(|problem| render(problem, &sources, false)).collect();
     assert!(drawn.contains("/nowhere/at/all"), "{drawn}");
+}
+
+#[test]
+fn whole_encrypted_files_are_refused_in_every_form() {
+    for name in ["hosts", "hosts.ini", "hosts.yml"] {
+        let loaded = load(&[(name, "$ANSIBLE_VAULT;1.1;AES256\n6162\n")]);
+        assert_eq!(loaded.problems(), ["error vault 1:1"], "{name}");
+        assert!(loaded.drawn().contains("this file is encrypted"), "{}", loaded.drawn());
+    }
+}
+
+#[test]
+fn every_mistake_of_an_ini_file_is_reported_at_its_token() {
+    let loaded = load(&[(
+        "hosts",
+        "h0\n[web]\nh1 a=1 oops\nh2 b='open\nh[3:1]\nbad/name\nh3: \n[web :vars]\nskipped\n[web:var]\nskipped\n[web:vars]\nnothing\nx-y=1\nansible_group_priority=high\n[wbe:vars]\nz=1\n[all:children]\nweb extra\nnone\n[web:children]\nall\n",
+    )]);
+    assert_eq!(
+        loaded.problems(),
+        [
+            "error ini-variable 3:8",
+            "error ini-quote 4:6",
+            "error host-range 5:2",
+            "error host-name 6:1",
+            "error host-name 7:1",
+            "error ini-section 8:1",
+            "error ini-section 10:6",
+            "error ini-variable 13:1",
+            "warning variable-name 14:1",
+            "error inventory-value 15:24",
+            "error ini-section 19:1",
+            "error group-cycle 22:1",
+            "error ini-group 16:2",
+            "error ini-group 20:1",
+        ]
+    );
+    let drawn = loaded.drawn();
+    for part in ["did you mean `vars`?", "did you mean `web`?", "declare it: `[none]`", "a port is missing"] {
+        assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_inventory_is_reported_once() {
+    let loaded = load(&[("i/fetch.sh", "#!/bin/sh\nset -eu\nif true; then\n  echo 'x\nfi\n")]);
+    let loaded = load_folder(loaded, "i");
+    assert_eq!(loaded.problems(), ["error ini-variable 2:5"]);
+    let loaded = load(&[("hosts", "h1 x-y=1\nh2\n")]);
+    assert_eq!(loaded.problems(), ["warning variable-name 1:4"]);
+    assert_eq!(loaded.inventory.select("all").unwrap(), [host("h1"), host("h2")]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::load::{Reader, vault};
+use super::load::{Reader, VAULT, vault};
 use crate::site::diagnostic::Diagnostic;
 use crate::site::playbook::VarMap;
 use crate::site::source::Sp;
@@ -23,24 +23,28 @@ impl Reader<'_> {
         let mut vars = VarMap::new();
         for (name, value) in self.last_of_each(pairs) {
             self.check_variable_name(name);
-            if let Some(json) = self.json(value) {
+            if let Some(json) = self.json(&name.text, value) {
                 vars.insert(name.text.clone(), Sp::new(json, value.span));
             }
         }
         vars
     }
 
-    /// The value as JSON; nothing when some part of it is encrypted, which is reported.
-    pub(super) fn json(&mut self, node: &Node) -> Option<serde_json::Value> {
+    /// The value of variable `name` as JSON; nothing when some part of it is encrypted, which is reported.
+    pub(super) fn json(&mut self, name: &str, node: &Node) -> Option<serde_json::Value> {
         match &node.value {
-            Value::String(text) if text.trim_start().starts_with("$ANSIBLE_VAULT;") => {
-                self.diagnostics.push(vault(node.span));
+            Value::String(text) if text.trim_start().starts_with(VAULT) => {
+                self.diagnostics.push(vault(node.span, &format!("`{name}`")));
                 None
             }
-            Value::Seq(items) => items.iter().map(|item| self.json(item)).collect(),
+            Value::Seq(items) => items.iter().map(|item| self.json(name, item)).collect(),
+            // How programs and JSON files hold an encrypted value.
+            Value::Map(pairs) if pairs.len() == 1 && pairs[0].0.text == "__ansible_vault" => {
+                self.json(name, &pairs[0].1)
+            }
             Value::Map(pairs) => {
                 let pairs = self.last_of_each(pairs);
-                pairs.into_iter().map(|(key, value)| Some((self.key(key), self.json(value)?))).collect()
+                pairs.into_iter().map(|(key, value)| Some((self.key(key), self.json(name, value)?))).collect()
             }
             _ => Some(node.to_json()),
         }
