@@ -35,7 +35,7 @@ start_home() {
 # start_evict: ends what a lost record left behind. It is ours, by its cgroup or by its mark.
 start_evict() {
   tree_gone || tree_kill || return
-  [ -z "$cgroup" ] || { mkdir -p "$cgroup" && tree_thaw; } || return
+  [ -z "$cgroup" ] || { (umask 022 && mkdir -p "$cgroup") && tree_thaw; } || return
   [ "$method" != signals ] || freezer=signals
 }
 

@@ -36,7 +36,8 @@ tree_home_try() {
 
 # tree_home_is DIR: can we make cgroups in it, and has it a freezer?
 tree_home_is() {
-  mkdir -p "$1/reveille/$RV_SERVICE" 2>/dev/null || return 1
+  # Facts are asked for by the login user, who must be able to see what sleeps.
+  (umask 022 && mkdir -p "$1/reveille/$RV_SERVICE") 2>/dev/null || return 1
   if [ -e "$1/reveille/$RV_SERVICE/cgroup.freeze" ]; then freezer=v2
   elif [ -e "$1/reveille/$RV_SERVICE/freezer.state" ]; then freezer=v1
   else return 1; fi
