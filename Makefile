@@ -7,7 +7,7 @@ PACKAGES := openssh-server openssh-client apache2 curl iproute2 iputils-arping i
             systemd-container util-linux procps bind9 bind9-dnsutils sendmail-bin sendmail-cf redis-server rsync sshfs \
             strace sudo resource-agents monitoring-plugins-basic age pass
 
-.PHONY: help demo test unit lint bench bench-watch tables book deb build deps clean
+.PHONY: help demo test unit lint bench bench-watch tables book mdbook deb build deps clean
 
 help:
 	@echo 'make demo    a real failover between real hosts on this machine (root)'
@@ -43,9 +43,11 @@ bench-watch: deps build
 tables: deps build
 	benches/tables.sh $(BIN)
 
-book:
-	tests/tool.sh mdbook 0.5.4 --no-default-features --features search
+book: mdbook
 	target/tools/bin/mdbook build book
+
+mdbook:
+	@tests/tool.sh mdbook 0.5.4 --no-default-features --features search
 
 deb: build
 	@tests/deps.sh binutils dpkg-dev

@@ -76,3 +76,44 @@ impl From<&PlanError> for Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every way to end that has a number of its own; a new one does not compile until it is here.
+    fn all() -> Vec<Exit> {
+        let after = |exit| match exit {
+            Exit::Done => Some(Exit::Internal),
+            Exit::Internal => Some(Exit::Undone),
+            Exit::Undone => Some(Exit::Stuck),
+            Exit::Stuck => Some(Exit::Unreachable),
+            Exit::Unreachable => Some(Exit::InvalidSite),
+            Exit::InvalidSite => Some(Exit::Refused),
+            Exit::Refused => Some(Exit::Locked),
+            Exit::Locked => Some(Exit::NoCandidate),
+            Exit::NoCandidate => Some(Exit::EvidenceMissing),
+            Exit::EvidenceMissing => Some(Exit::Usage),
+            Exit::Usage => Some(Exit::Signal(2)),
+            Exit::Signal(2) => Some(Exit::Signal(15)),
+            Exit::Signal(_) | Exit::Passed(_) => None,
+        };
+        std::iter::successors(Some(Exit::Done), |exit| after(*exit)).collect()
+    }
+
+    #[test]
+    fn the_documents_name_every_exit_code() {
+        let real: BTreeSet<u8> = all().into_iter().map(Exit::code).collect();
+        for (place, page) in [
+            ("README.md", include_str!("../../README.md")),
+            ("exit-codes.md", include_str!("../../book/src/reference/exit-codes.md")),
+        ] {
+            let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+            let told = rows.flat_map(|cell| cell.split(", ").map(str::parse).collect::<Vec<_>>());
+            let told: BTreeSet<u8> = told.filter_map(Result::ok).collect();
+            assert_eq!(told, real, "{place}");
+        }
+    }
+}

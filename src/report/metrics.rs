@@ -329,6 +329,41 @@ mod tests {
         }
     }
 
+    /// Each row of the book's table against what is said of a site with everything in it.
+    #[test]
+    fn the_book_has_these_metrics_and_no_others() {
+        let page = include_str!("../../book/src/reference/metrics.md");
+        let cells = |row: &str| row.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+        let rows = page.lines().filter(|line| line.starts_with("| `reveille_")).map(cells);
+        let mut told = BTreeSet::new();
+        for row in rows {
+            for name in row[1].split(", ") {
+                told.insert((name.trim_matches('`').to_owned(), row[2].clone(), row[3].replace('`', "")));
+            }
+        }
+        assert_eq!(told, emitted(&text(&sample::board())));
+    }
+
+    /// Name, type and labels of everything in an exposition; a state set's own label is not told.
+    fn emitted(text: &str) -> BTreeSet<(String, String, String)> {
+        let (mut family, mut kind) = ("", "");
+        let mut found = BTreeSet::new();
+        for line in text.lines() {
+            match line.split(' ').collect::<Vec<_>>()[..] {
+                ["#", "TYPE", name, of] => (family, kind) = (name, of),
+                ["#", ..] => {}
+                _ => {
+                    let (name, rest) = line.split_once(['{', ' ']).unwrap();
+                    let labels = rest.split_once('}').map_or("", |(labels, _)| labels).split(',');
+                    let labels = labels.filter_map(|label| Some(label.split_once('=')?.0));
+                    let labels: Vec<&str> = labels.filter(|label| *label != family).collect();
+                    found.insert((name.to_owned(), kind.to_owned(), labels.join(", ")));
+                }
+            }
+        }
+        found
+    }
+
     #[test]
     fn labels_are_escaped() {
         assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
