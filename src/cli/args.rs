@@ -62,8 +62,8 @@ pub struct Common {
     /// Become root through sudo on every host
     #[arg(short = 'b', long = "become", global = true, hide_short_help = true)]
     pub become_root: bool,
-    /// Ask for the password that sudo asks for; without a terminal, the first line of the input is it
-    #[arg(short = 'K', long, global = true)]
+    /// Ask for sudo's password; without a terminal, it is the first line of the input
+    #[arg(short = 'K', long, global = true, hide_short_help = true)]
     pub ask_become_pass: bool,
     /// What was answered.
     #[arg(skip)]

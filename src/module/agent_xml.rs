@@ -3,14 +3,36 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+/// What an agent tells of each of its parameters and actions.
+pub(super) struct Described<P, A> {
+    pub parameters: Vec<P>,
+    pub actions: Vec<A>,
+}
+
 /// No agent needs so many; a program that prints without end is no agent.
 const MOST_NODES: u32 = 100_000;
 
-/// The document, without what stands in front of it: some agents print a warning first.
+/// What the text describes, each element by its name.
 ///
 /// # Errors
-/// It is no XML, and where that shows.
-pub(super) fn parse(text: &str) -> Result<Document<'_>, String> {
+/// It is no XML, and where that shows; or it describes no agent.
+pub(super) fn described<P, A>(
+    text: &str,
+    parameter: impl Fn(&str, Node<'_, '_>) -> P,
+    action: impl Fn(&str, Node<'_, '_>) -> A,
+) -> Result<Described<P, A>, String> {
+    let document = document(text)?;
+    let root = document.root_element();
+    let parameters = named(root, "parameter").map(|(name, node)| parameter(name, node)).collect();
+    let actions: Vec<A> = named(root, "action").map(|(name, node)| action(name, node)).collect();
+    if actions.is_empty() {
+        return Err("it describes no action".to_owned());
+    }
+    Ok(Described { parameters, actions })
+}
+
+/// The document, without what stands in front of it: some agents print a warning first.
+fn document(text: &str) -> Result<Document<'_>, String> {
     let start = text.find("<?xml").or_else(|| text.find("<resource-agent")).unwrap_or(0);
     let text = text[start..].trim();
     if text.is_empty() {

@@ -3,7 +3,7 @@
 
 use roxmltree::Node;
 
-use crate::module::agent_xml;
+use crate::module::agent_xml::{self, Described};
 use crate::site::diagnostic::nearest;
 
 /// An agent's options and actions.
@@ -28,18 +28,9 @@ impl Metadata {
     /// # Errors
     /// The text describes no agent.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let document = agent_xml::parse(text)?;
-        let root = document.root_element();
-        let found = Self {
-            parameters: agent_xml::named(root, "parameter")
-                .map(|(name, node)| parameter(name, node))
-                .collect(),
-            actions: agent_xml::named(root, "action").map(|(name, _)| name.to_owned()).collect(),
-        };
-        if found.actions.is_empty() {
-            return Err("it describes no action".to_owned());
-        }
-        Ok(found)
+        let Described { parameters, actions } =
+            agent_xml::described(text, parameter, |name, _| name.to_owned())?;
+        Ok(Self { parameters, actions })
     }
 
     pub fn can(&self, action: &str) -> bool {

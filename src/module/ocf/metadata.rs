@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use roxmltree::Node;
 
-use crate::module::agent_xml;
+use crate::module::agent_xml::{self, Described};
 use crate::site::diagnostic::nearest;
 
 /// An agent's parameters and actions.
@@ -43,20 +43,10 @@ impl Metadata {
     /// # Errors
     /// The text describes no agent.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let document = agent_xml::parse(text)?;
-        let root = document.root_element();
-        let found = Self {
-            parameters: agent_xml::named(root, "parameter")
-                .map(|(name, node)| parameter(name, node))
-                .collect(),
-            actions: agent_xml::named(root, "action")
-                .map(|(name, node)| (name.to_owned(), node.attribute("timeout").and_then(time)))
-                .collect(),
-        };
-        if found.actions.is_empty() {
-            return Err("it describes no action".to_owned());
-        }
-        Ok(found)
+        let action =
+            |name: &str, node: Node<'_, '_>| (name.to_owned(), node.attribute("timeout").and_then(time));
+        let Described { parameters, actions } = agent_xml::described(text, parameter, action)?;
+        Ok(Self { parameters, actions })
     }
 
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
