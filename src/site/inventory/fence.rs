@@ -20,7 +20,7 @@ pub struct FenceDevice {
     #[serde(default)]
     pub options: IndexMap<String, OptionValue>,
     /// What the device does to the host.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "off_without_quotes")]
     pub action: FenceAction,
     /// The most it may take, being asked for the status included.
     #[serde(default = "minute")]
@@ -32,6 +32,14 @@ pub struct FenceDevice {
     /// say of the action is believed.
     #[serde(default = "yes")]
     pub status: bool,
+}
+
+/// `off` without quotes is `false` in the YAML that Ansible reads.
+fn off_without_quotes<'de, D: serde::Deserializer<'de>>(source: D) -> Result<FenceAction, D::Error> {
+    match Value::deserialize(source)? {
+        Value::Bool(false) => Ok(FenceAction::Off),
+        word => FenceAction::deserialize(word).map_err(serde::de::Error::custom),
+    }
 }
 
 fn minute() -> TimeSpan {
@@ -141,6 +149,17 @@ impl FenceDevice {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn off_needs_no_quotes() {
+        let action = |value| {
+            let devices = FenceDevice::several(&json!({ "agent": "fence_x", "action": value }));
+            devices.map(|devices| devices[0].action)
+        };
+        assert_eq!(action(json!(false)), Ok(FenceAction::Off));
+        assert_eq!(action(json!("reboot")), Ok(FenceAction::Reboot));
+        assert!(action(json!(true)).is_err() && action(json!("of")).is_err());
+    }
 
     #[test]
     fn a_device_needs_only_its_agent() {
